@@ -1,0 +1,77 @@
+/** Rows of the canonical tables. Their Arrow schemas are in tables.ts; a type here is what one row reads as. Times are milliseconds since 1970, UTC. */
+
+export type SignalKind = 'search' | 'page' | 'click';
+export type Split = 'train' | 'dev' | 'test';
+
+export interface SignalRow {
+  reader_id: string;
+  kind: SignalKind;
+  text: string;
+  at: number;
+  /** What the source knows of the signal: worth keeping, noise, or nothing (null: real logs). */
+  label: 'keep' | 'drop' | null;
+  /** The clicked article, of a click whose article is in the table; else null. */
+  article_id: string | null;
+}
+
+export interface ArticleRow {
+  article_id: string;
+  title: string;
+  abstract: string;
+  category: string;
+  published_at: number;
+}
+
+export interface ImpressionRow {
+  reader_id: string;
+  at: number;
+  shown: string[];
+  clicked: string[];
+}
+
+/** One reader in one split: learns from its signals before `cutoff`, is judged by its clicks from then to the end of the split. */
+export interface ExampleRow {
+  reader_id: string;
+  split: Split;
+  cutoff: number;
+  /** Few or no clicks before the cutoff. */
+  cold: boolean;
+}
+
+/** The fresh articles that a split's readers could be recalled. */
+export interface PoolRow {
+  split: Split;
+  article_id: string;
+}
+
+/** World only: a latent interest, as the query that names it best. The oracle's knowledge; no training step reads it. */
+export interface TruthRow {
+  reader_id: string;
+  query: string;
+  weight: number;
+}
+
+export interface QuarantineRow {
+  source: string;
+  row: number;
+  reason: string;
+  text: string;
+}
+
+/** A signal as the model and the judge see it. */
+export interface Signal {
+  kind: SignalKind;
+  text: string;
+  at: number;
+  articleId: string | null;
+}
+
+/** A reader of one split, ready to use: signals before the cutoff (oldest first), then what was clicked after it. */
+export interface Reader {
+  readerId: string;
+  split: Split;
+  cutoff: number;
+  cold: boolean;
+  signals: Signal[];
+  clicked: string[];
+}

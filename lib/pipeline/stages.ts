@@ -1,0 +1,240 @@
+/**
+ * The stages: what each takes, makes and can be set to. A stage's zod schema owns its settings, their defaults and their
+ * documentation (`newshound config` prints them). No default lives anywhere else.
+ */
+import { z } from 'zod';
+import type { Kind, Ref } from '../store/ref.ts';
+
+const positive = z.number().int().positive();
+const fraction = z.number().min(0).max(1);
+
+export const sourceSettings = z.strictObject({
+  kind: z.enum(['world', 'mind', 'warehouse']).default('world').describe('where readers and articles come from'),
+  path: z.string().default('').describe('mind, warehouse: the folder (or s3:// prefix) to read'),
+  worldSeed: z.number().int().default(2026).describe('world: seed of the generator; base models never saw the default'),
+  historyArticles: positive.default(4000).describe('world: articles before the first split'),
+  poolArticles: positive.default(2000).describe('world: fresh articles a split (dev: half)'),
+  trainReaders: positive.default(4000).describe('world: readers of the train split'),
+  devReaders: positive.default(300).describe('world: readers of the dev split'),
+  testReaders: positive.default(1000).describe('world: readers of the test split'),
+  devShare: fraction.default(0.15).describe('mind, warehouse: last share of the train period, kept for settings'),
+  mapping: z
+    .record(z.string(), z.strictObject({ file: z.string(), columns: z.record(z.string(), z.string()) }))
+    .default({})
+    .describe('warehouse: file and column of each canonical table and column'),
+  quarantineLimit: fraction.default(0.05).describe('share of bad rows above which extraction is refused'),
+  volumeDrop: fraction.default(0.5).describe('refuse a source that shrank by more than this share since the last run'),
+});
+
+export const cleanSettings = z.strictObject({
+  enabled: z.boolean().default(true).describe('off: personal data is still masked, no signal is dropped'),
+  steps: positive.default(250),
+  batch: positive.default(64),
+  learningRate: z.number().positive().default(2e-3),
+  threshold: fraction.default(0.5).describe('drop a signal whose probability of noise is above this'),
+});
+
+export const indexSettings = z.strictObject({
+  encoder: z.enum(['trained', 'onnx', 'openai']).default('trained'),
+  path: z.string().default('').describe('onnx: folder with model.onnx and tokenizer.json'),
+  model: z.string().default('').describe('openai: model name; address and key come from OPENAI_BASE_URL, OPENAI_API_KEY'),
+  dimensions: positive.default(64),
+  steps: positive.default(400),
+  batch: positive.default(256),
+  learningRate: z.number().positive().default(5e-3),
+});
+
+const modelName = z.string().describe('a committed base model (models/NAME) or a Hugging Face folder');
+
+export const warmstartSettings = z.strictObject({
+  teacher: modelName.default('base-l'),
+  student: modelName.default('base-s'),
+  steps: z.number().int().min(0).default(150).describe('0: start from the model as it is'),
+  batch: positive.default(32),
+  learningRate: z.number().positive().default(1e-3),
+});
+
+export const rolloutSettings = z.strictObject({
+  temperature: z.number().positive().default(0.6),
+  topK: z.number().int().min(0).default(0),
+  topP: z.number().gt(0).max(1).default(1),
+  minP: z.number().min(0).lt(1).default(0),
+  maxPromptTokens: positive.default(192),
+  maxListTokens: positive.default(48).describe('L: also the constant divisor of the loss'),
+});
+
+export const judgeSettings = z.strictObject({
+  kind: z.enum(['local', 'openai']).default('local'),
+  model: z.string().default(''),
+  concurrency: positive.default(8),
+  requestsPerMinute: positive.default(600),
+  tokenBudget: positive.default(5_000_000),
+  canaryMargin: z.number().min(0).default(0.05).describe('an honest list must beat each degenerate one by this'),
+});
+
+export const rewardWeights = z.strictObject({
+  align: z.number().default(1),
+  cov: z.number().default(1),
+  spec: z.number().default(1),
+  div: z.number().default(1),
+  struct: z.number().default(1),
+});
+
+export const lossNames = ['dr_grpo', 'grpo', 'dapo', 'gspo'] as const;
+
+export const teacherSettings = z.strictObject({
+  rounds: positive.default(40),
+  readers: positive.default(32).describe('readers a round'),
+  group: positive.default(8).describe('G: lists a reader'),
+  shards: positive.default(2).describe('rollout shards a round: fixed sets of readers'),
+  updates: positive.default(2).describe('optimizer steps a round, on equal parts of the batch'),
+  loss: z.enum(lossNames).default('dr_grpo'),
+  clipLow: z.number().positive().default(0.2),
+  clipHigh: z.number().positive().default(0.2),
+  klWeight: z.number().min(0).default(0),
+  truncated: z.enum(['mask', 'penalise']).default('penalise').describe('lists cut at maxListTokens: masked in the loss, or kept with struct = 0'),
+  learningRate: z.number().positive().default(5e-4),
+  warmupSteps: z.number().int().min(0).default(10),
+  weightDecay: z.number().min(0).default(0),
+  gradientNorm: z.number().positive().default(1),
+  checkpointEvery: positive.default(10).describe('C: rounds between full checkpoints'),
+  evaluateEvery: positive.default(10).describe('rounds between looks at held-out recall and coverage (dev readers)'),
+  evaluateReaders: positive.default(200),
+  weights: rewardWeights.prefault({}),
+  rollout: rolloutSettings.prefault({}),
+  judge: judgeSettings.prefault({}),
+});
+
+export const sweepSettings = z.strictObject({
+  models: z.array(modelName).default(['base-xs', 'base-s', 'base-m']).describe('capacity arms beside the teacher'),
+  rounds: positive.default(15).describe('Dr. GRPO rounds an arm'),
+  warmSteps: z.number().int().min(0).default(100),
+  bestOf: z.array(positive).default([1, 2, 4, 8]),
+  readers: positive.default(300).describe('dev readers that every arm is measured on'),
+  concurrency: positive.default(1),
+  budgetMinutes: z.number().positive().default(4).describe('no arm starts after this'),
+});
+
+export const studentSettings = z.strictObject({
+  steps: positive.default(120),
+  readers: positive.default(16).describe('readers a step'),
+  group: positive.default(2),
+  divergence: z.enum(['reverse_kl', 'forward_kl', 'jsd']).default('reverse_kl'),
+  learningRate: z.number().positive().default(1e-3),
+  gradientNorm: z.number().positive().default(1),
+  checkpointEvery: positive.default(40),
+});
+
+export const evaluateSettings = z.strictObject({
+  bootstraps: positive.default(1000),
+  depth: positive.default(50).describe('articles each query recalls before the merge'),
+  sasrec: z.strictObject({ steps: positive, dimensions: positive, maxLength: positive }).prefault({ steps: 150, dimensions: 64, maxLength: 20 }),
+  gate: z
+    .strictObject({
+      minimumStudentShare: z.number().default(0.7).describe('student recall@10 / teacher recall@10 (point estimate)'),
+      minimumRecall: z.number().default(0).describe('student recall@10, lower bound of the interval'),
+      aboveUndistilled: z.boolean().default(false).describe('require the student above the undistilled one'),
+    })
+    .prefault({}),
+});
+
+export const promoteSettings = z.strictObject({
+  readers: positive.default(4000).describe('simulated readers (world)'),
+  days: positive.default(7),
+  daySeconds: z.number().min(0).default(2).describe('wall time of a day: compressed in the demo'),
+  ramp: z.array(z.number().gt(0).max(0.5)).default([0.05, 0.25, 0.5]).describe('treatment share by phase'),
+  minimumSample: positive.default(200).describe('exposed readers an arm before any verdict'),
+  significance: fraction.default(0.05),
+  srmThreshold: fraction.default(0.001),
+  guardrails: z
+    .strictObject({
+      ctrDrop: z.number().default(0.1).describe('relative CTR drop that rolls back, when its interval excludes zero'),
+      errorRate: fraction.default(0.02),
+      p95Ms: z.number().positive().default(500),
+    })
+    .prefault({}),
+  approval: z.enum(['required', 'automatic']).default('required').describe('automatic: the setting approves, visibly'),
+  approvalTimeoutHours: z.number().positive().default(72),
+});
+
+export const publishSettings = z.strictObject({
+  split: z.enum(['train', 'dev', 'test']).default('test').describe('readers whose queries are published'),
+});
+
+export const pretrainSettings = z.strictObject({});
+
+/** A stage of the pipeline: the section of settings it reads, the artifacts it takes (by output name) and makes. */
+export interface StageSpec {
+  section: string;
+  settings: z.ZodType;
+  /** Names of outputs of earlier steps. A name ending in `?` is taken where a step provides it. */
+  consumes: readonly string[];
+  produces: Readonly<Record<string, Kind>>;
+  /** `activity`: one activity on `queue`; `workflow`: a child workflow named after the stage. */
+  runs: 'activity' | 'workflow';
+  queue: 'cpu' | 'tensor';
+  summary: string;
+  /** Other sections that the stage reads (part of its cache key). */
+  alsoReads?: readonly string[];
+}
+
+export const stages = {
+  extract: { section: 'source', settings: sourceSettings, consumes: [], produces: { dataset: 'dataset' }, runs: 'activity', queue: 'cpu', summary: 'Read the source into canonical tables, split by time, check them' },
+  clean: { section: 'clean', settings: cleanSettings, consumes: ['dataset'], produces: { cleaned: 'dataset', cleaner: 'cleaner' }, runs: 'activity', queue: 'tensor', summary: 'Mask personal data, train the noise classifier, drop noise' },
+  index: { section: 'index', settings: indexSettings, consumes: ['cleaned'], produces: { encoder: 'encoder', index: 'index' }, runs: 'activity', queue: 'tensor', summary: 'Train the text encoder, embed articles, build the ANN index' },
+  warmstart: { section: 'warmstart', settings: warmstartSettings, consumes: ['cleaned', 'encoder'], produces: { teacherStart: 'model', studentStart: 'model' }, runs: 'activity', queue: 'tensor', summary: 'Supervised start of teacher and student on weak labels', alsoReads: ['teacher'] },
+  teacher: { section: 'teacher', settings: teacherSettings, consumes: ['cleaned', 'encoder', 'index', 'teacherStart'], produces: { teacher: 'model', teacherLog: 'log' }, runs: 'workflow', queue: 'tensor', summary: 'Dr. GRPO on five rewards' },
+  sweep: { section: 'sweep', settings: sweepSettings, consumes: ['cleaned', 'encoder', 'index', 'teacher'], produces: { sweep: 'sweep' }, runs: 'workflow', queue: 'tensor', summary: 'Scaling with model size and with best-of-N', alsoReads: ['teacher', 'warmstart'] },
+  student: { section: 'student', settings: studentSettings, consumes: ['cleaned', 'teacher', 'studentStart'], produces: { student: 'model', supervised: 'model', studentLog: 'log' }, runs: 'workflow', queue: 'tensor', summary: 'On-policy distillation, with supervised distillation beside it', alsoReads: ['teacher'] },
+  evaluate: { section: 'evaluate', settings: evaluateSettings, consumes: ['dataset', 'cleaned', 'encoder', 'index', 'teacherStart', 'teacher', 'studentStart', 'student', 'supervised'], produces: { evaluation: 'evaluation' }, runs: 'activity', queue: 'tensor', summary: 'Rank test readers with every method; decide the gate', alsoReads: ['teacher'] },
+  promote: { section: 'promote', settings: promoteSettings, consumes: ['dataset', 'cleaned', 'encoder', 'index', 'student', 'evaluation'], produces: { experiment: 'experiment' }, runs: 'workflow', queue: 'cpu', summary: 'A/B test, approval, promotion or rollback', alsoReads: ['teacher', 'source'] },
+  publish: { section: 'publish', settings: publishSettings, consumes: ['cleaned', 'encoder', 'index', 'student', 'teacherLog', 'studentLog', 'sweep?', 'evaluation', 'experiment?'], produces: { published: 'published' }, runs: 'activity', queue: 'tensor', summary: 'Queries of all readers, student checkpoint, model card', alsoReads: ['teacher'] },
+} as const satisfies Record<string, StageSpec>;
+
+export type StageName = keyof typeof stages;
+
+/** Settings of one section, as the stage sees them (defaults filled in). */
+export type SourceSettings = z.infer<typeof sourceSettings>;
+export type CleanSettings = z.infer<typeof cleanSettings>;
+export type IndexSettings = z.infer<typeof indexSettings>;
+export type WarmstartSettings = z.infer<typeof warmstartSettings>;
+export type RolloutSettings = z.infer<typeof rolloutSettings>;
+export type JudgeSettings = z.infer<typeof judgeSettings>;
+export type RewardWeights = z.infer<typeof rewardWeights>;
+export type TeacherSettings = z.infer<typeof teacherSettings>;
+export type SweepSettings = z.infer<typeof sweepSettings>;
+export type StudentSettings = z.infer<typeof studentSettings>;
+export type EvaluateSettings = z.infer<typeof evaluateSettings>;
+export type PromoteSettings = z.infer<typeof promoteSettings>;
+export type PublishSettings = z.infer<typeof publishSettings>;
+
+export interface Settings {
+  source: SourceSettings;
+  clean: CleanSettings;
+  index: IndexSettings;
+  warmstart: WarmstartSettings;
+  teacher: TeacherSettings;
+  sweep: SweepSettings;
+  student: StudentSettings;
+  evaluate: EvaluateSettings;
+  promote: PromoteSettings;
+  publish: PublishSettings;
+}
+
+/** What every stage is called with. `inputs` holds the outputs that the stage consumes, by name. */
+export interface StageInput {
+  run: string;
+  step: string;
+  seed: number;
+  settings: Settings;
+  inputs: Record<string, Ref>;
+}
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** What every stage returns: references, a few facts (a few KB at most, they go into summary.json and the UI) and one sentence. */
+export interface StageOutput {
+  outputs: Record<string, Ref>;
+  facts: Record<string, Json>;
+  headline: string;
+}
