@@ -1,0 +1,26 @@
+/** Figures and tables as the report writes them. */
+import { html } from 'hono/html';
+import type { HtmlEscapedString } from 'hono/utils/html';
+import type { Interval } from './data.ts';
+
+export type Section = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** `0.213 [0.198, 0.229]` */
+export function written({ mean, low, high }: Interval, digits = 3): string {
+  return `${mean.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
+}
+
+/** A table whose columns after the first `words` are figures. */
+export function table(head: readonly string[], rows: readonly (readonly (string | Section)[])[], words = 1): Section {
+  const cell = (column: number): string => (column < words ? '' : 'n');
+  return html`<div class="scroll"><table><thead><tr>${head.map((name, i) => html`<th class="${cell(i)}">${name}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${row.map((value, i) => html`<td class="${cell(i)}">${value}</td>`)}</tr>`)}</tbody></table></div>`;
+}
+
+/** `7 min 12 s`, `41 s`, `2 h 5 min` */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
+}
