@@ -1,0 +1,127 @@
+/**
+ * Every kind of error that newshound raises on purpose. A message says what happened, where, and what to do; the fields say it to programs.
+ * `retryable` is true where the same call may succeed later with nothing changed. activities/failures.ts makes Temporal failures of them.
+ */
+export abstract class NewshoundError extends Error {
+  abstract readonly retryable: boolean;
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A setting, pipeline or command line that cannot be carried out. */
+export class ConfigError extends NewshoundError {
+  readonly retryable = false;
+  readonly file: string | null;
+  readonly line: number | null;
+  constructor(message: string, where: { file?: string; line?: number; cause?: unknown } = {}) {
+    super(
+      where.file === undefined
+        ? message
+        : `${where.file}${where.line === undefined ? '' : `:${where.line}`}: ${message}`,
+      { cause: where.cause },
+    );
+    this.file = where.file ?? null;
+    this.line = where.line ?? null;
+  }
+}
+
+/** Input data that cannot be used: a file that is missing or malformed, too many bad rows, a blocking check. */
+export class DataError extends NewshoundError {
+  readonly retryable = false;
+}
+
+/** A model folder whose files, shapes or vocabulary do not fit. */
+export class CheckpointError extends NewshoundError {
+  readonly retryable = false;
+}
+
+/** A stored artifact whose bytes are not those it was stored with. */
+export class ArtifactCorrupt extends NewshoundError {
+  readonly retryable = false;
+  readonly key: string;
+  /** The step that can make it again, where the manifest tells. */
+  readonly step: string | null;
+  constructor(key: string, what: string, step: string | null, cause?: unknown) {
+    super(
+      `${key} is corrupt: ${what}. ${step === null ? 'Delete it and run the pipeline again' : `Delete it and run step "${step}" again`}`,
+      { cause },
+    );
+    this.key = key;
+    this.step = step;
+  }
+}
+
+export class ArtifactMissing extends NewshoundError {
+  readonly retryable = false;
+  readonly key: string;
+  constructor(key: string, cause?: unknown) {
+    super(`${key} is not in the store. Run the step that makes it`, { cause });
+    this.key = key;
+  }
+}
+
+/** S3 said no: credentials, permission, bucket. */
+export class StorageRefused extends NewshoundError {
+  readonly retryable = false;
+}
+
+export class DiskFull extends NewshoundError {
+  readonly retryable = false;
+}
+
+/** A loss, gradient or weight that is not a finite number. */
+export class NumericsError extends NewshoundError {
+  readonly retryable = false;
+}
+
+/** The judge cannot be used, or ranks the canary lists wrongly. */
+export class JudgeError extends NewshoundError {
+  readonly retryable = false;
+}
+
+/** A pointer was changed by somebody else since it was read. */
+export class PointerConflict extends NewshoundError {
+  readonly retryable = false;
+  readonly pointer: string;
+  constructor(pointer: string, cause?: unknown) {
+    super(`pointer ${pointer} was changed by somebody else meanwhile. Read it again and decide again`, { cause });
+    this.pointer = pointer;
+  }
+}
+
+/** Another newshound process holds the lock. */
+export class AlreadyRunning extends NewshoundError {
+  readonly retryable = false;
+  readonly path: string;
+  readonly pid: number;
+  constructor(path: string, holder: { pid: number; since: string; doing: string }) {
+    super(
+      `another newshound process (pid ${holder.pid}) has been ${holder.doing} here since ${holder.since}. Wait for it, or stop it (Ctrl-C there, or: kill ${holder.pid})`,
+    );
+    this.path = path;
+    this.pid = holder.pid;
+  }
+}
+
+export class PortTaken extends NewshoundError {
+  readonly retryable = false;
+  readonly port: number;
+  constructor(server: string, port: number, setting: string) {
+    super(
+      `port ${port} (${setting}) for ${server} is taken by another program. Free it, or set ${setting} to a free port`,
+    );
+    this.port = port;
+  }
+}
+
+/** A server or worker could not be started or kept running. */
+export class ServerStartFailed extends NewshoundError {
+  readonly retryable = false;
+  readonly server: string;
+  constructor(server: string, reason: string, cause?: unknown) {
+    super(`${server} could not be started: ${reason}`, { cause });
+    this.server = server;
+  }
+}
