@@ -1,0 +1,12 @@
+import type { ArticleRow, ExampleRow, ImpressionRow, PoolRow, QuarantineRow, SignalRow, TruthRow } from './rows.ts';
+
+/** What every source yields, and what `dataset` artifacts hold: one array a table. */
+export interface CanonicalTables {
+  signals: SignalRow[];
+  articles: ArticleRow[];
+  impressions: ImpressionRow[];
+  examples: ExampleRow[];
+  pool: PoolRow[];
+  truth: TruthRow[];
+  quarantine: QuarantineRow[];
+}
