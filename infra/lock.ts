@@ -20,7 +20,7 @@ export interface Holder {
 export interface Lock {
   readonly holder: Holder;
   /** Removes the lock file if it is still this process's. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Takes the lock at `path`, or throws AlreadyRunning, which names the live holder. Nothing else is touched. */

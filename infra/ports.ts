@@ -9,16 +9,16 @@ import { acquireLock } from './lock.ts';
 export interface Port {
   readonly port: number;
   /** Lets other newshound processes have it. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /**
- * A free port: `fixed` where the user asked for one (throws PortTaken when it is in use), else `usual` when free, else any.
+ * A free port: `fixed` where the user asked for one (throws PortTaken when it is in use), else `usual` (if any) when free, else any.
  * Until released, no other newshound process of this user chooses it: two that start together do not meet on one port.
  */
 export async function choosePort(
   server: string,
-  usual: number,
+  usual: number | null,
   fixed: { port: number; setting: string } | null,
 ): Promise<Port> {
   if (fixed !== null) {
@@ -26,7 +26,7 @@ export async function choosePort(
     if (port === null) throw new PortTaken(server, fixed.port, fixed.setting);
     return port;
   }
-  const port = await reserve(usual);
+  const port = usual === null ? null : await reserve(usual);
   if (port !== null) return port;
   for (;;) {
     const any = await bind(0);
@@ -37,7 +37,7 @@ export async function choosePort(
 
 async function reserve(port: number): Promise<Port | null> {
   const path = join(tmpdir(), `newshound-${userInfo().uid}`, `port-${port}.lock`);
-  let lock: { release(): void };
+  let lock: { release: () => void };
   try {
     lock = acquireLock(path, `serving on port ${port}`);
   } catch (error) {

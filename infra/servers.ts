@@ -16,6 +16,8 @@ export interface ServersOptions {
   env: Environment;
   say: Say;
   guard: Guard;
+  /** Take any free ports, not the usual ones. */
+  anyPort?: boolean;
   /** Called when a server's pid changes. */
   onChange?: () => void;
 }
@@ -81,7 +83,7 @@ export async function openS3(options: ServersOptions): Promise<Server> {
   }
   const { path: binary } = await findTool(tools.versitygw, env, say);
   const credentials = localCredentials(stateFolder);
-  const port = await choosePort('the S3 server', 9000, fixedPort(env, 'NEWSHOUND_S3_PORT'));
+  const port = await choosePort('the S3 server', options.anyPort ? null : 9000, fixedPort(env, 'NEWSHOUND_S3_PORT'));
   const serverEnv = {
     NEWSHOUND_S3_ENDPOINT: `http://127.0.0.1:${port.port}`,
     NEWSHOUND_S3_BUCKET: 'newshound',
@@ -120,8 +122,12 @@ export async function openTemporal(options: ServersOptions): Promise<Server> {
     return external(`namespace ${namespace} at ${connection.address} (from the environment)`);
   }
   const { path: binary } = await findTool(tools.temporal, env, say);
-  const port = await choosePort('Temporal', 7233, fixedPort(env, 'NEWSHOUND_TEMPORAL_PORT'));
-  const uiPort = await choosePort("Temporal's UI", 8233, fixedPort(env, 'NEWSHOUND_TEMPORAL_UI_PORT'));
+  const port = await choosePort('Temporal', options.anyPort ? null : 7233, fixedPort(env, 'NEWSHOUND_TEMPORAL_PORT'));
+  const uiPort = await choosePort(
+    "Temporal's UI",
+    options.anyPort ? null : 8233,
+    fixedPort(env, 'NEWSHOUND_TEMPORAL_UI_PORT'),
+  );
   const serverEnv = { NEWSHOUND_TEMPORAL_ADDRESS: `127.0.0.1:${port.port}`, NEWSHOUND_TEMPORAL_NAMESPACE: 'default' };
   const plan = { binary, stateFolder, port: port.port, uiPort: uiPort.port, searchAttributes };
   const service = {

@@ -1,0 +1,93 @@
+/** One newshound at work in a state folder: the lock, the guard, the servers, and the record of what runs. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from './environment.ts';
+import type { KeptAlive } from './keep-alive.ts';
+import { acquireLock } from './lock.ts';
+import { type Guard, processStart, startGuard } from './processes.ts';
+import { endLeftovers, forgetRunning, writeRunning } from './running.ts';
+import type { Say } from './say.ts';
+import { type Servers, startServers } from './servers.ts';
+
+export interface SessionOptions {
+  stateFolder: string;
+  env: Environment;
+  say: Say;
+  /** For whoever is kept waiting by the lock: 'running pipeline nightly'. */
+  doing: string;
+  /** Take any free ports, not the usual ones. */
+  anyPort?: boolean;
+}
+
+export interface Session {
+  readonly stateFolder: string;
+  readonly servers: Servers;
+  readonly guard: Guard;
+  /** Puts further processes (workers) into the record of what runs. */
+  track(processes: readonly KeptAlive[]): void;
+  /** Writes the record again: to be called when a process was started anew. */
+  record(): void;
+  /** Pids of everything that was started and runs now; each leads a process group. */
+  pids(): number[];
+  /** Stops the servers and lets the state folder go. */
+  close(): Promise<void>;
+}
+
+/** Path of the lock that makes a second newshound in the same state folder refuse. */
+export function lockPath(stateFolder: string): string {
+  return join(stateFolder, 'lock');
+}
+
+/** Takes the state folder and starts the servers. Throws AlreadyRunning before anything is touched; ServerStartFailed, PortTaken. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { stateFolder, say } = options;
+  mkdirSync(stateFolder, { recursive: true });
+  const lock = acquireLock(lockPath(stateFolder), options.doing);
+  const guard = startGuard();
+  const letGo = () => {
+    guard.close();
+    forgetRunning(stateFolder);
+    lock.release();
+  };
+  try {
+    endLeftovers(stateFolder, say);
+    const tracked: KeptAlive[] = [];
+    let record = (): void => undefined;
+    const servers = await startServers({ ...options, guard, onChange: () => record() });
+    for (const server of [servers.temporal, servers.s3]) if (server.process !== null) tracked.push(server.process);
+    record = () => {
+      const processes = tracked.flatMap((kept) => {
+        const pid = kept.pid();
+        return pid === null ? [] : [{ name: kept.name, pid, processStart: processStart(pid) ?? '' }];
+      });
+      const { AWS_SECRET_ACCESS_KEY: _secret, AWS_ACCESS_KEY_ID: _id, ...shown } = servers.env;
+      writeRunning(stateFolder, {
+        pid: process.pid,
+        since: lock.holder.since,
+        env: shown,
+        uiUrl: servers.temporal.uiUrl,
+        processes,
+      });
+    };
+    record();
+    return {
+      stateFolder,
+      servers,
+      guard,
+      track: (processes) => {
+        tracked.push(...processes);
+        record();
+      },
+      record: () => record(),
+      pids: () => tracked.flatMap((kept) => kept.pid() ?? []),
+      close: async () => {
+        record = () => undefined;
+        await servers.stop();
+        letGo();
+      },
+    };
+  } catch (error) {
+    letGo();
+    throw error;
+  }
+}
