@@ -1,7 +1,8 @@
 /** What the models are worth: ranking, distillation, scaling. */
 import { html, raw } from 'hono/html';
 import { type Bar, intervals, scaling } from './plots.ts';
-import { type ReportData, rankingNames } from './data.ts';
+import { rankingMetricNames } from '../method/metrics.ts';
+import type { ReportData } from './data.ts';
 import { type Section, table, written } from './text.ts';
 
 /** How each method is called in tables, and which family it belongs to; in the order in which it is shown. */
@@ -32,10 +33,10 @@ export async function rankingSection({ evaluation }: ReportData): Promise<Sectio
 <p>Each method names articles for ${evaluation.readers.toLocaleString('en')} test readers out of the fresh articles of the test period; what they clicked later is the answer. Every method's results are merged by maximum cosine. Intervals: bootstrap over readers, seed ${evaluation.seed}.</p>
 ${raw(await intervals(bars, 'Recall@10', 'Recall at 10 of every method with its interval'))}
 ${table(
-  ['method', ...rankingNames],
+  ['method', ...rankingMetricNames],
   methods.map((name) => [
     methodNames[name].title,
-    ...rankingNames.map((metric) => written(evaluation.ranking[name][metric])),
+    ...rankingMetricNames.map((metric) => written(evaluation.ranking[name][metric])),
   ]),
 )}
 <h3>Differences, paired over readers</h3>

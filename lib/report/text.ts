@@ -1,7 +1,7 @@
 /** Figures and tables as the report writes them. */
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import type { Interval } from './data.ts';
+import type { Interval } from '../method/bootstrap.ts';
 
 export type Section = HtmlEscapedString | Promise<HtmlEscapedString>;
 

@@ -1,6 +1,8 @@
 /** How the models learnt: reward beside what must not be hacked, held-out recall and coverage. */
 import { html, raw } from 'hono/html';
-import { type LogRow, type ReportData, rewardParts } from './data.ts';
+import { rewardNames } from '../method/rewards.ts';
+import type { LogRow } from '../training/results.ts';
+import type { ReportData } from './data.ts';
 import { type Section, table } from './text.ts';
 import { type CurvePoint, curves } from './plots.ts';
 
@@ -15,11 +17,11 @@ const partNames: Record<string, string> = {
 export async function trainingSection({ teacherLog, studentLog }: ReportData): Promise<Section> {
   if (teacherLog.length === 0) return html``;
   const heldOut = series(teacherLog, { heldout_recall10: 'Recall@10', heldout_coverage: 'coverage' });
-  const share = rewardParts.map((part) => [partNames[part], ...lastAndFirst(teacherLog, `share_${part}`)]);
+  const share = rewardNames.map((part) => [partNames[part], ...lastAndFirst(teacherLog, `share_${part}`)]);
   return html`<h2>Training the teacher</h2>
 <p class="soft">A rising reward alone proves nothing: beside it stand coverage and recall of held-out readers, whom training never sees.</p>
 ${raw(await curves(series(teacherLog, { reward: 'total reward' }), { x: 'round', y: 'mean reward of the sampled lists' }, 'Total reward by round'))}
-${raw(await curves(series(teacherLog, Object.fromEntries(rewardParts.map((part) => [`reward_${part}`, partNames[part]]))), { x: 'round', y: 'reward, by part' }, 'The five rewards by round'))}
+${raw(await curves(series(teacherLog, Object.fromEntries(rewardNames.map((part) => [`reward_${part}`, partNames[part]]))), { x: 'round', y: 'reward, by part' }, 'The five rewards by round'))}
 ${heldOut.length > 0 ? raw(await curves(heldOut, { x: 'round', y: 'held-out readers' }, 'Held-out recall and coverage by round')) : ''}
 <h3>Each reward's share of the update</h3>
 ${table(['reward', 'first round', 'last round'], share)}

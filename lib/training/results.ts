@@ -1,0 +1,80 @@
+/** What evaluate, sweep and promote find out: the JSON of their artifacts. Every number that estimates something is an interval. */
+import type { Interval } from '../method/bootstrap.ts';
+import type { RankingMetrics } from '../method/metrics.ts';
+import type { RewardName } from '../method/rewards.ts';
+
+export type RewardSummary = Record<RewardName | 'total', number>;
+
+/** What `evaluate` writes as evaluation.json. */
+export interface Evaluation {
+  /** Test readers, each ranked once by every method. */
+  readers: number;
+  seed: number;
+  ranking: Record<string, Record<keyof RankingMetrics, Interval>>;
+  /** recall@10 of cold readers alone. */
+  cold: { readers: number; recall: Record<string, Interval> };
+  rewards: { warmstart: RewardSummary; teacher: RewardSummary; student: RewardSummary };
+  /** Paired over readers. */
+  differences: { what: string; metric: string; difference: Interval }[];
+  distillation: Record<
+    'on_policy' | 'supervised' | 'none',
+    { recall10: Interval; ndcg10: Interval; shareOfTeacher: Interval }
+  >;
+  /** recall@10 of the student reading cleaned and raw signals of the same readers. */
+  cleaning: { cleaned: Interval; raw: Interval; difference: Interval };
+  gate: { passed: boolean; checks: { what: string; passed: boolean; detail: string }[] };
+  examples: ExampleReader[];
+}
+
+export interface ExampleReader {
+  readerId: string;
+  cold: boolean;
+  signals: { kind: string; text: string }[];
+  lists: Record<string, string[]>;
+  recalled: { title: string; clicked: boolean }[];
+}
+
+/** What `sweep` writes as sweep.json. Recall and NDCG are of dev readers. */
+export interface Sweep {
+  readers: number;
+  capacity: {
+    model: string;
+    parameters: number;
+    recall10: Interval;
+    ndcg10: Interval;
+    reward: number;
+    seconds: number;
+  }[];
+  bestOf: { n: number; recall10: Interval; ndcg10: Interval; reward: number }[];
+  fits: { what: string; formula: string; exponent: Interval }[];
+  notRun: { model: string; why: string }[];
+}
+
+/** What `promote` writes as experiment.json. */
+export interface Experiment {
+  outcome: 'promoted' | 'rejected' | 'inconclusive' | 'rolled_back';
+  reasons: string[];
+  decidedBy: string;
+  readers: { control: number; treatment: number };
+  srmP: number;
+  metrics: Record<string, { control: number; treatment: number; relative: Interval; p: number }>;
+  days: {
+    day: number;
+    share: number;
+    control: number;
+    treatment: number;
+    ctrControl: number;
+    ctrTreatment: number;
+    dauControl: number;
+    dauTreatment: number;
+    p95Ms: number;
+    errors: number;
+  }[];
+}
+
+/** One line of a training log: long form, so that a new metric needs no new column. */
+export interface LogRow {
+  round: number;
+  metric: string;
+  value: number;
+}
