@@ -9,11 +9,11 @@ while read -r action pid; do
     remove) groups="${groups%% "$pid" *} ${groups#* "$pid" }" ;;
   esac
 done
-for pid in $groups; do kill -TERM -- "-$pid" 2>/dev/null; done
+for pid in $groups; do kill -s TERM -- "-$pid" 2>/dev/null; done
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   left=''
-  for pid in $groups; do kill -0 -- "-$pid" 2>/dev/null && left="$left $pid"; done
+  for pid in $groups; do kill -s 0 -- "-$pid" 2>/dev/null && left="$left $pid"; done
   [ -z "$left" ] && exit 0
   sleep 0.5
 done
-for pid in $left; do kill -KILL -- "-$pid" 2>/dev/null; done
+for pid in $left; do kill -s KILL -- "-$pid" 2>/dev/null; done

@@ -9,6 +9,8 @@ export interface Service {
   logFile: string;
   /** Starts the process and resolves when it is ready to serve. */
   start(): Promise<Launched>;
+  /** Wait before the first restart, doubled with every quick death. Default 100. */
+  restartDelayMs?: number;
 }
 
 export interface KeptAlive {
@@ -52,7 +54,9 @@ export async function keepAlive(service: Service, say: Say, onChange: () => void
           );
           return;
         }
-        await delay(100 * 2 ** quickDeaths, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await delay((service.restartDelayMs ?? 100) * 2 ** (quickDeaths - 1), undefined, {
+          signal: stopping.signal,
+        }).catch(() => undefined);
         if (stopping.signal.aborted) return;
         startedMs = performance.now();
         try {
