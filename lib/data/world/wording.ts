@@ -19,7 +19,7 @@ export function keyPhrase({ topic, entity, aspect }: Subject): string {
 
 /** Title and abstract of an article. `at`: when it was published, ms; headlines name that weekday. */
 export function writeArticle(subject: Subject, at: number, random: Random): { title: string; abstract: string } {
-  const { register, link, entities, aspects } = topics[subject.topic];
+  const { register, entities, aspects } = topics[subject.topic];
   const entity = entities[subject.entity];
   const aspect = aspects[subject.aspect];
   const templates = registers[register];
@@ -32,11 +32,12 @@ export function writeArticle(subject: Subject, at: number, random: Random): { ti
   const noun = keyed ? aspect.key : (aspect.nouns[wording - aspect.clauses.length] ?? '');
   const template = random.pick(noun === '' ? templates.clauseTitles : templates.nounTitles);
   const title = fill(template, {
-    c: aspect.clauses[wording] ?? '',
-    N: `${noun} ${link} {e}`,
+    c: (aspect.clauses[wording] ?? '').replace(/^\{e\}/, '{b}'),
+    N: `${noun} ${aspect.link} {e}`,
     t: random.pick(templates.tails),
     day,
     e: name,
+    b: spoken(name),
   });
 
   const alias = random.uniform() < 0.6 ? entity.alias : entity.name;
@@ -44,10 +45,11 @@ export function writeArticle(subject: Subject, at: number, random: Random): { ti
     c: random.pick(aspect.clauses),
     n: random.pick(aspect.nouns),
     k: aspect.key,
-    K: `${aspect.key} ${link} {e}`,
+    K: `${aspect.key} ${aspect.link} {e}`,
     al: alias,
     day,
     e: entity.name,
+    b: spoken(entity.name),
   });
   return { title: sentences(title), abstract: sentences(abstract) };
 }

@@ -48,3 +48,52 @@ export const companies = topic({
     higher shareholder payouts | a share buyback
     yield | payout date | ex div`,
 });
+
+export const money = topic({
+  id: 'money',
+  register: 'money',
+  link: 'for',
+  entities: `
+    Bitcore = the oldest crypto coin
+    student loans = college debt
+    mortgage rates = home loans
+    retirement savings = nest eggs
+    credit cards = plastic rewards
+    gold bullion = the yellow metal
+    Social Security = monthly benefit checks
+    index funds = passive ETFs
+    Ethera tokens = smart contract coins
+    car insurance = auto premiums
+    rental housing = apartment leases
+    small business loans = startup lending
+    + tokenized bonds = on-chain treasuries`,
+  aspects: `
+    market forecasts
+    Economists slash outlook for {e} | Analysts see bumpy year ahead for {e} | Big banks turn bullish on {e}
+    a gloomier outlook | a bull case for next year
+    prediction | will it go up | next year
+    scam alerts / around
+    Watchdog warns of phishing scheme tied to {e} | Retirees lose thousands in scam involving {e} | Police bust fake call center pitching {e}
+    a phishing scheme | fake advisers
+    is it legit | fraud | got a weird call about {e}
+    rule changes
+    New federal rules reshape {e} from January | Lawmakers back overhaul of {e} | Court blocks reform of {e}
+    a federal overhaul | tighter oversight
+    new rules | eligibility | when does it start
+    planner tips
+    Five mistakes to avoid with {e} | How young families get more from {e} | Advisers share a simple strategy for {e}
+    common mistakes | a smarter strategy
+    calculator | how much do i need | beginner
+    record highs
+    Record run for {e} shows no sign of ending | Demand for {e} climbs to all-time peak | Costs tied to {e} jump the most in a decade
+    an all-time peak | the biggest jump in a decade
+    chart | today | how high can it go
+    default risks
+    Missed payments pile up around {e} | Relief program opens for people squeezed by {e} | Lenders tighten terms on {e} as losses mount
+    a wave of missed payments | a relief program
+    cant pay | forgiveness | bankruptcy
+    tax breaks
+    Little-known deduction rewards people with {e} | Congress expands credit tied to {e} | Refunds grow for filers with {e}
+    a bigger refund | an overlooked deduction
+    write off | deduction | tax form`,
+});

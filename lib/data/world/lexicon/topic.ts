@@ -2,7 +2,7 @@
  * The shape of the lexicon, and the small plain-text notation it is written in.
  *
  * A wording fits sentences by construction: `{e}` stands for the entity as running text names it ("the Outer Banks"),
- * clauses are headlines on their own, nouns are noun phrases without the entity, and a key phrase is a plural or mass
+ * `{b}` for the bare name ("Outer Banks"), clauses are headlines on their own, nouns are noun phrases without the entity, and a key phrase is a plural or mass
  * noun, so that it needs no article.
  */
 
@@ -15,19 +15,19 @@ export interface Entity {
 /** One side of a topic. Headlines say `clauses` and `nouns`, readers type `searches`; `key` is what both mean. */
 export interface Aspect {
   key: string;
+  /** The preposition that ties its key phrase and nouns to an entity: "evacuation orders *along* the Outer Banks". */
+  link: string;
   clauses: string[];
   nouns: string[];
   searches: string[];
 }
 
 /** Which title and abstract templates suit a topic. */
-export type Register = 'sport' | 'business' | 'culture' | 'public' | 'living' | 'technology';
+export type Register = 'sport' | 'business' | 'culture' | 'public' | 'living' | 'health' | 'money' | 'technology';
 
 export interface Topic {
   id: string;
   register: Register;
-  /** The preposition that ties a noun to an entity: "evacuation orders *along* the Outer Banks". */
-  link: string;
   entities: Entity[];
   /** How many of the last entities nobody has heard of before the test period. */
   newcomers: number;
@@ -36,7 +36,8 @@ export interface Topic {
 
 /**
  * Reads a topic. `entities`: one line each, `name = alias`; a leading `+` marks one that is new in the test period (those
- * come last). `aspects`: four lines each (key phrase; clauses; nouns; searches), alternatives separated by ` | `.
+ * come last). `aspects`: four lines each (key phrase; clauses; nouns; searches), alternatives separated by ` | `; a key
+ * phrase may name its own link after ` / `.
  */
 export function topic(options: {
   id: string;
@@ -45,7 +46,7 @@ export function topic(options: {
   entities: string;
   aspects: string;
 }): Topic {
-  const { id, register, link } = options;
+  const { id, register } = options;
   const entityLines = lines(options.entities);
   const aspectLines = lines(options.aspects);
   if (aspectLines.length % 4 !== 0)
@@ -58,12 +59,12 @@ export function topic(options: {
   const aspects: Aspect[] = [];
   for (let i = 0; i < aspectLines.length; i += 4) {
     const [clauses, nouns, searches] = [1, 2, 3].map((offset) => aspectLines[i + offset].split(' | '));
-    aspects.push({ key: aspectLines[i], clauses, nouns, searches });
+    const [key, link = options.link] = aspectLines[i].split(' / ');
+    aspects.push({ key, link, clauses, nouns, searches });
   }
   return {
     id,
     register,
-    link,
     entities,
     aspects,
     newcomers: entityLines.filter((line) => line.startsWith('+')).length,
