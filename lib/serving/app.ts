@@ -1,0 +1,78 @@
+/** The recall server's HTTP interface. Bodies are bounded and validated; answers never echo a reader's text but its queries. */
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { z } from 'zod';
+import { createBatcher } from './batching.ts';
+import { recallPaths, type RecallService } from './service.ts';
+
+const requestSchema = z.strictObject({
+  reader_id: z.string().min(1).max(200),
+  signals: z
+    .array(z.strictObject({ kind: z.enum(['search', 'page', 'click']), text: z.string().max(2000), at: z.number() }))
+    .max(200),
+  paths: z
+    .array(z.enum(recallPaths))
+    .min(1)
+    .default([...recallPaths]),
+  k: z.number().int().min(1).max(200).default(50),
+});
+
+const READERS_AT_ONCE = 32;
+
+/** What is served now: named in /health, so that an operator sees which student answers. */
+export interface Serving {
+  service: RecallService;
+  student: string;
+}
+
+/** POST /v1/recall, GET /health, GET /metrics (Prometheus). `serving()` is asked at each request: a promotion takes effect without a restart. */
+export function createRecallApp(serving: () => Serving): Hono {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const requests = new Counter({
+    name: 'newshound_recall_requests_total',
+    help: 'Recall requests by status',
+    labelNames: ['status'],
+    registers: [registry],
+  });
+  const seconds = new Histogram({
+    name: 'newshound_recall_seconds',
+    help: 'Time to answer a recall request',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers: [registry],
+  });
+  const batcher = createBatcher(READERS_AT_ONCE, (batch: Parameters<RecallService['recall']>[0][number][]) =>
+    serving().service.recall(batch),
+  );
+
+  const app = new Hono();
+  app.onError((error, context) => {
+    requests.inc({ status: '500' });
+    return context.json({ error: `recall failed: ${error.message}` }, 500);
+  });
+  app.get('/health', (context) => context.json({ status: 'ok', student: serving().student }));
+  app.get('/metrics', async (context) =>
+    context.text(await registry.metrics(), 200, { 'content-type': registry.contentType }),
+  );
+  app.post('/v1/recall', bodyLimit({ maxSize: 512 * 1024 }), async (context) => {
+    const body: unknown = await context.req.json().catch(() => undefined);
+    const parsed = requestSchema.safeParse(body);
+    if (!parsed.success) {
+      requests.inc({ status: '400' });
+      return context.json({ error: z.prettifyError(parsed.error) }, 400);
+    }
+    const { reader_id, signals, paths, k } = parsed.data;
+    const end = seconds.startTimer();
+    const answer = await batcher.submit({
+      readerId: reader_id,
+      signals: signals.map((signal) => ({ ...signal, articleId: null })).sort((a, b) => a.at - b.at),
+      paths,
+      depth: k,
+    });
+    end();
+    requests.inc({ status: '200' });
+    return context.json({ reader_id, queries: answer.queries, recalled: answer.recalled });
+  });
+  return app;
+}

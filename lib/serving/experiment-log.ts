@@ -1,0 +1,104 @@
+/** From exposures to what decides the experiment: per reader, because days of one reader are not independent. */
+import { type Comparison, compareArms, meanEstimate, ratioEstimate, srmP } from '../method/experiment.ts';
+import type { Arm, ExperimentState } from '../method/verdict.ts';
+import type { Experiment } from '../training/results.ts';
+import type { Exposure } from './simulation.ts';
+
+/** Days active, clicks and articles shown of one reader in its arm. */
+interface ReaderTotals {
+  arm: Arm;
+  cold: boolean;
+  days: number;
+  active: number;
+  clicks: number;
+  shown: number;
+}
+
+/** DAU is compared as the share of a reader's days with a visit, CTR as clicks over shown by the delta method. */
+export function experimentState(
+  exposures: readonly Exposure[],
+  finished: boolean,
+): ExperimentState & { metrics: Record<string, Comparison> } {
+  const totals = [...readerTotals(exposures).values()];
+  const ofArm = (arm: Arm): ReaderTotals[] => totals.filter((reader) => reader.arm === arm);
+  const treatment = ofArm('treatment');
+  const control = ofArm('control');
+  const attendance = (readers: ReaderTotals[]): ReturnType<typeof meanEstimate> =>
+    meanEstimate(readers.map(({ active, days }) => active / days));
+  const clickRate = (readers: ReaderTotals[]): ReturnType<typeof ratioEstimate> =>
+    ratioEstimate(
+      readers.map(({ clicks }) => clicks),
+      readers.map(({ shown }) => shown),
+    );
+  const cold = (readers: ReaderTotals[]): ReaderTotals[] => readers.filter((reader) => reader.cold);
+  const requests = exposures.filter(({ arm, active }) => arm === 'treatment' && active);
+  return {
+    finished,
+    readers: { control: control.length, treatment: treatment.length },
+    srmP: srmP([control.length, treatment.length], [0.5, 0.5]),
+    metrics: {
+      dau: compareArms(attendance(treatment), attendance(control)),
+      ctr: compareArms(clickRate(treatment), clickRate(control)),
+      cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))),
+    },
+    errorRate: requests.length === 0 ? 0 : requests.filter(({ failed }) => failed).length / requests.length,
+    p95Ms: percentile(
+      requests.map(({ latency_ms }) => latency_ms),
+      0.95,
+    ),
+  };
+}
+
+/** The experiment day by day, for the report and the operator. */
+export function dailyFigures(exposures: readonly Exposure[], shares: readonly number[]): Experiment['days'] {
+  return [...new Set(exposures.map(({ day }) => day))].map((day) => {
+    const today = exposures.filter((exposure) => exposure.day === day);
+    const ofArm = (arm: Arm): Exposure[] => today.filter((exposure) => exposure.arm === arm);
+    const rate = (arm: Arm): number => ratio(sum(ofArm(arm), 'clicks'), sum(ofArm(arm), 'shown'));
+    const active = (arm: Arm): number =>
+      ratio(ofArm(arm).filter((exposure) => exposure.active).length, ofArm(arm).length);
+    return {
+      day,
+      share: shares[day - 1],
+      control: ofArm('control').length,
+      treatment: ofArm('treatment').length,
+      ctrControl: rate('control'),
+      ctrTreatment: rate('treatment'),
+      dauControl: active('control'),
+      dauTreatment: active('treatment'),
+      p95Ms: percentile(
+        ofArm('treatment')
+          .filter((exposure) => exposure.active)
+          .map(({ latency_ms }) => latency_ms),
+        0.95,
+      ),
+      errors: today.filter(({ failed }) => failed).length,
+    };
+  });
+}
+
+function readerTotals(exposures: readonly Exposure[]): Map<string, ReaderTotals> {
+  const totals = new Map<string, ReaderTotals>();
+  for (const { reader_id, arm, cold, active, clicks, shown } of exposures) {
+    const reader = totals.get(reader_id) ?? { arm, cold, days: 0, active: 0, clicks: 0, shown: 0 };
+    reader.days++;
+    reader.active += active ? 1 : 0;
+    reader.clicks += clicks;
+    reader.shown += shown;
+    totals.set(reader_id, reader);
+  }
+  return totals;
+}
+
+function sum(exposures: readonly Exposure[], field: 'clicks' | 'shown'): number {
+  return exposures.reduce((total, exposure) => total + exposure[field], 0);
+}
+
+function ratio(above: number, below: number): number {
+  return below === 0 ? 0 : above / below;
+}
+
+function percentile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted.length === 0 ? 0 : sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+}

@@ -1,0 +1,111 @@
+/** Recall for one portal: a reader's signals in, fresh articles out, by the paths that were asked for. */
+import { createHash } from 'node:crypto';
+import type { Reader, Signal } from '../data/rows.ts';
+import type { RolloutSettings } from '../pipeline/stages.ts';
+import type { AnnIndex } from '../retrieval/ann.ts';
+import type { Embedder } from '../retrieval/embedder.ts';
+import type { Decoder } from '../tensor/decoder.ts';
+import type { Tokenizer } from '../tensor/tokenizer.ts';
+import { writeLists } from '../training/lists.ts';
+import { recallArticles } from '../training/recall.ts';
+
+/** `popular`: most clicked of the period. `last_click`: nearest to the last click. `queries`: the student's list. */
+export const recallPaths = ['popular', 'last_click', 'queries'] as const;
+export type RecallPath = (typeof recallPaths)[number];
+
+export interface RecallRequest {
+  readerId: string;
+  signals: Signal[];
+  paths: RecallPath[];
+  /** Articles a path. */
+  depth: number;
+}
+
+export interface RecallAnswer {
+  queries: string[];
+  /** Positions' article ids, best first, by path. */
+  recalled: Partial<Record<RecallPath, string[]>>;
+}
+
+export interface RecallService {
+  /** Answers of a batch, in its order: one decode for all its readers. */
+  recall(requests: readonly RecallRequest[]): Promise<RecallAnswer[]>;
+}
+
+export interface ServiceParts {
+  decoder: Decoder;
+  tokenizer: Tokenizer;
+  settings: RolloutSettings;
+  embedder: Embedder;
+  index: AnnIndex;
+  /** Article ids of the index, most clicked first. */
+  popular: readonly string[];
+}
+
+/** Readers whose list is remembered: a list changes only when the reader's signals do. */
+const REMEMBERED = 50_000;
+
+export function createRecallService({
+  decoder,
+  tokenizer,
+  settings,
+  embedder,
+  index,
+  popular,
+}: ServiceParts): RecallService {
+  const remembered = new Map<string, string[]>();
+
+  const queriesOf = async (requests: readonly RecallRequest[]): Promise<string[][]> => {
+    const keys = requests.map(({ readerId, signals }) =>
+      createHash('sha256')
+        .update(JSON.stringify([readerId, signals]))
+        .digest('base64'),
+    );
+    const fresh = requests.filter((_, i) => !remembered.has(keys[i]));
+    const readers = fresh.map(
+      ({ readerId, signals }): Reader => ({ readerId, signals, split: 'test', cutoff: 0, cold: false, clicked: [] }),
+    );
+    const lists = await writeLists(readers, {
+      decoder,
+      tokenizer,
+      settings,
+      samples: 1,
+      stream: (readerId) => [0, 'serve', readerId],
+    });
+    const answers = requests.map((_, i) => remembered.get(keys[i]) ?? lists[fresh.indexOf(requests[i])][0].queries);
+    answers.forEach((queries, i) => remembered.set(keys[i], queries));
+    for (const key of remembered.keys()) {
+      if (remembered.size <= REMEMBERED) break;
+      remembered.delete(key);
+    }
+    return answers;
+  };
+
+  return {
+    async recall(requests) {
+      const writers = requests.filter(({ paths }) => paths.includes('queries'));
+      const lists = await queriesOf(writers);
+      const depth = Math.max(1, ...requests.map((request) => request.depth));
+      const lastClicks = requests.map(({ signals }) => signals.findLast((signal) => signal.kind === 'click')?.text);
+      const [byQueries, byClick] = await Promise.all([
+        recallArticles(lists, embedder, index, depth),
+        recallArticles(
+          lastClicks.map((text) => (text ? [text] : [])),
+          embedder,
+          index,
+          depth,
+        ),
+      ]);
+      const idsAt = (positions: Int32Array, count: number): string[] =>
+        Array.from(positions.subarray(0, count), (position) => index.articleIds[position]);
+      return requests.map((request, i) => {
+        const writer = writers.indexOf(request);
+        const recalled: RecallAnswer['recalled'] = {};
+        if (request.paths.includes('popular')) recalled.popular = popular.slice(0, request.depth);
+        if (request.paths.includes('last_click')) recalled.last_click = idsAt(byClick[i], request.depth);
+        if (writer >= 0) recalled.queries = idsAt(byQueries[writer], request.depth);
+        return { queries: writer >= 0 ? lists[writer] : [], recalled };
+      });
+    },
+  };
+}

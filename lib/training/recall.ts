@@ -1,0 +1,46 @@
+/** From lists of queries to ranked articles, and to each reader's Recall, NDCG and MRR. */
+import type { Reader } from '../data/rows.ts';
+import { type RankingMetrics, rankingMetrics } from '../method/metrics.ts';
+import type { AnnIndex } from '../retrieval/ann.ts';
+import type { Embedder } from '../retrieval/embedder.ts';
+import { mergeByMaximumCosine } from '../retrieval/merge.ts';
+
+/** Ranked positions in the index of each list's recalled articles, best first; an empty list recalls nothing. */
+export async function recallArticles(
+  lists: readonly (readonly string[])[],
+  embedder: Embedder,
+  index: AnnIndex,
+  depth: number,
+): Promise<Int32Array[]> {
+  const texts = [...new Set(lists.flat())];
+  if (texts.length === 0) return lists.map(() => new Int32Array());
+  const found = index.search(await embedder.embed(texts), depth);
+  const width = found.positions.length / texts.length;
+  const at = new Map(texts.map((text, i) => [text, i]));
+  return lists.map((queries) =>
+    mergeByMaximumCosine(
+      queries.map((query) => {
+        const row = at.get(query) ?? 0;
+        return {
+          positions: found.positions.subarray(row * width, (row + 1) * width),
+          scores: found.scores.subarray(row * width, (row + 1) * width),
+        };
+      }),
+      depth,
+    ),
+  );
+}
+
+/** Each reader's metrics of its ranked positions against its clicked articles. */
+export function judgeRanking(
+  readers: readonly Reader[],
+  ranked: readonly Int32Array[],
+  articleIds: readonly string[],
+): RankingMetrics[] {
+  return readers.map((reader, i) =>
+    rankingMetrics(
+      Array.from(ranked[i], (position) => articleIds[position]),
+      reader.clicked,
+    ),
+  );
+}

@@ -1,0 +1,74 @@
+/** The five rewards of written lists, from the list, the reader's signals and the fresh articles; never from the next clicks. */
+import type { Reader } from '../data/rows.ts';
+import type { Judge } from '../method/judge.ts';
+import { alignment, diversity, type RewardName, rewardNames, totalReward } from '../method/rewards.ts';
+import type { RewardWeights } from '../pipeline/stages.ts';
+import type { AnnIndex } from '../retrieval/ann.ts';
+import type { Embedder } from '../retrieval/embedder.ts';
+import type { WrittenList } from './lists.ts';
+
+/** K of the alignment reward. */
+const NEAREST = 10;
+
+/** Rewards in [0, 1] and their weighted sum. `total` is null where the judge gave no answer: missing, not zero. */
+export type Score = { readerId: string; sample: number; total: number | null } & Record<RewardName, number | null>;
+
+export interface Scoring {
+  embedder: Embedder;
+  /** Index of the split's fresh articles. */
+  index: AnnIndex;
+  judge: Judge;
+  weights: RewardWeights;
+}
+
+/** Scores of `lists[reader][sample]`, in the same order. */
+export async function scoreLists(
+  readers: readonly Reader[],
+  lists: readonly WrittenList[][],
+  scoring: Scoring,
+): Promise<Score[][]> {
+  const flat = lists.flatMap((ofReader, reader) => ofReader.map((list) => ({ reader: readers[reader], list })));
+  const texts = [...new Set(flat.flatMap(({ list }) => list.queries))];
+  const vectors = await scoring.embedder.embed(texts);
+  const { dimensions } = scoring.embedder;
+  const at = new Map(texts.map((text, i) => [text, i]));
+  const vectorOf = (query: string): Float32Array => {
+    const i = at.get(query) ?? 0;
+    return vectors.subarray(i * dimensions, (i + 1) * dimensions);
+  };
+  const nearest = texts.length > 0 ? scoring.index.search(vectors, NEAREST).scores : new Float32Array();
+  const width = texts.length > 0 ? nearest.length / texts.length : 0;
+
+  const verdicts = await scoring.judge.judge(
+    flat.map(({ reader, list }) => ({ reader, queries: list.queries, embeddings: list.queries.map(vectorOf) })),
+  );
+  const scores = flat.map(({ reader, list }, i): Score => {
+    const embeddings = list.queries.map(vectorOf);
+    const cosines = list.queries.map((query) => {
+      const row = at.get(query) ?? 0;
+      return nearest.subarray(row * width, (row + 1) * width);
+    });
+    const verdict = verdicts[i];
+    const parts: Record<RewardName, number | null> = {
+      align: alignment(cosines),
+      cov: verdict ? verdict.coverage : null,
+      spec: verdict ? verdict.specificity : null,
+      div: diversity(embeddings),
+      struct: list.valid ? 1 : 0,
+    };
+    return { readerId: reader.readerId, sample: list.sample, ...parts, total: totalReward(parts, scoring.weights) };
+  });
+
+  let next = 0;
+  return lists.map((ofReader) => ofReader.map(() => scores[next++]));
+}
+
+/** Mean of each part and of the total over lists; missing judgements are left out and counted. */
+export function meanScores(scores: readonly Score[]): Record<RewardName | 'total', number> & { missing: number } {
+  const mean = (name: RewardName | 'total'): number => {
+    const present = scores.map((score) => score[name]).filter((value) => value !== null);
+    return present.length === 0 ? Number.NaN : present.reduce((sum, value) => sum + value, 0) / present.length;
+  };
+  const parts = Object.fromEntries(rewardNames.map((name) => [name, mean(name)])) as Record<RewardName, number>;
+  return { ...parts, total: mean('total'), missing: scores.filter((score) => score.total === null).length };
+}
