@@ -15,15 +15,13 @@ export class ConfigError extends NewshoundError {
   readonly retryable = false;
   readonly file: string | null;
   readonly line: number | null;
-  constructor(message: string, where: { file?: string; line?: number; cause?: unknown } = {}) {
-    super(
-      where.file === undefined
-        ? message
-        : `${where.file}${where.line === undefined ? '' : `:${where.line}`}: ${message}`,
-      { cause: where.cause },
-    );
+  readonly column: number | null;
+  constructor(message: string, where: { file?: string; line?: number; column?: number; cause?: unknown } = {}) {
+    const place = [where.file, where.line, where.column].filter((part) => part !== undefined).join(':');
+    super(place === '' ? message : `${place}: ${message}`, { cause: where.cause });
     this.file = where.file ?? null;
     this.line = where.line ?? null;
+    this.column = where.column ?? null;
   }
 }
 
@@ -76,9 +74,13 @@ export class NumericsError extends NewshoundError {
   readonly retryable = false;
 }
 
-/** The judge cannot be used, or ranks the canary lists wrongly. */
+/** The judge cannot be used, or ranks the canary lists wrongly. Retryable where its endpoint gave no answer for now. */
 export class JudgeError extends NewshoundError {
-  readonly retryable = false;
+  readonly retryable: boolean;
+  constructor(message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+    super(message, { cause: options.cause });
+    this.retryable = options.retryable ?? false;
+  }
 }
 
 /** A pointer was changed by somebody else since it was read. */

@@ -58,11 +58,6 @@ export function fitSaturation(points: readonly ScalingPoint[], resamples: Resamp
   };
 }
 
-/** Each point's mean with its interval: what is plotted beside the curve. */
-export function pointIntervals(points: readonly ScalingPoint[], resamples: Resamples): Interval[] {
-  return points.map(({ values }) => meanInterval(values, resamples));
-}
-
 const rates = Array.from({ length: 80 }, (_, i) => 0.05 * 80 ** (i / 79));
 
 function saturate(x: readonly number[], y: readonly number[]): { ceiling: number; gap: number; rate: number } {

@@ -74,7 +74,7 @@ export function normalQuantileOf(confidence: number): number {
 /** Holm's step-down adjustment of p values, in their order: bounds the chance of any false discovery. */
 export function holm(p: readonly number[]): number[] {
   const order = ascending(p);
-  const adjusted = new Array<number>(p.length);
+  const adjusted = p.map(() => Number.NaN);
   let most = 0;
   order.forEach((index, rank) => {
     most = Math.max(most, Math.min(1, (p.length - rank) * p[index]));
@@ -86,7 +86,7 @@ export function holm(p: readonly number[]): number[] {
 /** Benjamini and Hochberg's step-up adjustment, in the order of `p`: bounds the expected share of false discoveries. */
 export function benjaminiHochberg(p: readonly number[]): number[] {
   const order = ascending(p);
-  const adjusted = new Array<number>(p.length);
+  const adjusted = p.map(() => Number.NaN);
   let least = 1;
   order.toReversed().forEach((index, i) => {
     least = Math.min(least, (p[index] * p.length) / (p.length - i));
@@ -115,7 +115,7 @@ function ascending(values: readonly number[]): number[] {
 /** Average ranks from 1, and the sizes of groups of equal values. */
 function ranksOf(values: readonly number[]): { ranks: number[]; ties: number[] } {
   const order = ascending(values);
-  const ranks = new Array<number>(values.length);
+  const ranks = values.map(() => Number.NaN);
   const ties: number[] = [];
   for (let start = 0; start < order.length; ) {
     let end = start + 1;
