@@ -37,7 +37,10 @@ export const cleanSettings = z.strictObject({
 export const indexSettings = z.strictObject({
   encoder: z.enum(['trained', 'onnx', 'openai']).default('trained'),
   path: z.string().default('').describe('onnx: folder with model.onnx and tokenizer.json'),
-  model: z.string().default('').describe('openai: model name; address and key come from OPENAI_BASE_URL, OPENAI_API_KEY'),
+  model: z
+    .string()
+    .default('')
+    .describe('openai: model name; address and key come from OPENAI_BASE_URL, OPENAI_API_KEY'),
   dimensions: positive.default(64),
   steps: positive.default(400),
   batch: positive.default(256),
@@ -92,7 +95,10 @@ export const teacherSettings = z.strictObject({
   clipLow: z.number().positive().default(0.2),
   clipHigh: z.number().positive().default(0.2),
   klWeight: z.number().min(0).default(0),
-  truncated: z.enum(['mask', 'penalise']).default('penalise').describe('lists cut at maxListTokens: masked in the loss, or kept with struct = 0'),
+  truncated: z
+    .enum(['mask', 'penalise'])
+    .default('penalise')
+    .describe('lists cut at maxListTokens: masked in the loss, or kept with struct = 0'),
   learningRate: z.number().positive().default(5e-4),
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
@@ -128,7 +134,9 @@ export const studentSettings = z.strictObject({
 export const evaluateSettings = z.strictObject({
   bootstraps: positive.default(1000),
   depth: positive.default(50).describe('articles each query recalls before the merge'),
-  sasrec: z.strictObject({ steps: positive, dimensions: positive, maxLength: positive }).prefault({ steps: 150, dimensions: 64, maxLength: 20 }),
+  sasrec: z
+    .strictObject({ steps: positive, dimensions: positive, maxLength: positive })
+    .prefault({ steps: 150, dimensions: 64, maxLength: 20 }),
   gate: z
     .strictObject({
       minimumStudentShare: z.number().default(0.7).describe('student recall@10 / teacher recall@10 (point estimate)'),
@@ -179,16 +187,122 @@ export interface StageSpec {
 }
 
 export const stages = {
-  extract: { section: 'source', settings: sourceSettings, consumes: [], produces: { dataset: 'dataset' }, runs: 'activity', queue: 'cpu', summary: 'Read the source into canonical tables, split by time, check them' },
-  clean: { section: 'clean', settings: cleanSettings, consumes: ['dataset'], produces: { cleaned: 'dataset', cleaner: 'cleaner' }, runs: 'activity', queue: 'tensor', summary: 'Mask personal data, train the noise classifier, drop noise' },
-  index: { section: 'index', settings: indexSettings, consumes: ['cleaned'], produces: { encoder: 'encoder', index: 'index' }, runs: 'activity', queue: 'tensor', summary: 'Train the text encoder, embed articles, build the ANN index' },
-  warmstart: { section: 'warmstart', settings: warmstartSettings, consumes: ['cleaned', 'encoder'], produces: { teacherStart: 'model', studentStart: 'model' }, runs: 'activity', queue: 'tensor', summary: 'Supervised start of teacher and student on weak labels', alsoReads: ['teacher'] },
-  teacher: { section: 'teacher', settings: teacherSettings, consumes: ['cleaned', 'encoder', 'index', 'teacherStart'], produces: { teacher: 'model', teacherLog: 'log' }, runs: 'workflow', queue: 'tensor', summary: 'Dr. GRPO on five rewards' },
-  sweep: { section: 'sweep', settings: sweepSettings, consumes: ['cleaned', 'encoder', 'index', 'teacher'], produces: { sweep: 'sweep' }, runs: 'workflow', queue: 'tensor', summary: 'Scaling with model size and with best-of-N', alsoReads: ['teacher', 'warmstart'] },
-  student: { section: 'student', settings: studentSettings, consumes: ['cleaned', 'teacher', 'studentStart'], produces: { student: 'model', supervised: 'model', studentLog: 'log' }, runs: 'workflow', queue: 'tensor', summary: 'On-policy distillation, with supervised distillation beside it', alsoReads: ['teacher'] },
-  evaluate: { section: 'evaluate', settings: evaluateSettings, consumes: ['dataset', 'cleaned', 'encoder', 'index', 'teacherStart', 'teacher', 'studentStart', 'student', 'supervised'], produces: { evaluation: 'evaluation' }, runs: 'activity', queue: 'tensor', summary: 'Rank test readers with every method; decide the gate', alsoReads: ['teacher'] },
-  promote: { section: 'promote', settings: promoteSettings, consumes: ['dataset', 'cleaned', 'encoder', 'index', 'student', 'evaluation'], produces: { experiment: 'experiment' }, runs: 'workflow', queue: 'cpu', summary: 'A/B test, approval, promotion or rollback', alsoReads: ['teacher', 'source'] },
-  publish: { section: 'publish', settings: publishSettings, consumes: ['cleaned', 'encoder', 'index', 'student', 'teacherLog', 'studentLog', 'sweep?', 'evaluation', 'experiment?'], produces: { published: 'published' }, runs: 'activity', queue: 'tensor', summary: 'Queries of all readers, student checkpoint, model card', alsoReads: ['teacher'] },
+  extract: {
+    section: 'source',
+    settings: sourceSettings,
+    consumes: [],
+    produces: { dataset: 'dataset' },
+    runs: 'activity',
+    queue: 'cpu',
+    summary: 'Read the source into canonical tables, split by time, check them',
+  },
+  clean: {
+    section: 'clean',
+    settings: cleanSettings,
+    consumes: ['dataset'],
+    produces: { cleaned: 'dataset', cleaner: 'cleaner' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Mask personal data, train the noise classifier, drop noise',
+  },
+  index: {
+    section: 'index',
+    settings: indexSettings,
+    consumes: ['cleaned'],
+    produces: { encoder: 'encoder', index: 'index' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Train the text encoder, embed articles, build the ANN index',
+  },
+  warmstart: {
+    section: 'warmstart',
+    settings: warmstartSettings,
+    consumes: ['cleaned', 'encoder'],
+    produces: { teacherStart: 'model', studentStart: 'model' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Supervised start of teacher and student on weak labels',
+    alsoReads: ['teacher'],
+  },
+  teacher: {
+    section: 'teacher',
+    settings: teacherSettings,
+    consumes: ['cleaned', 'encoder', 'index', 'teacherStart'],
+    produces: { teacher: 'model', teacherLog: 'log' },
+    runs: 'workflow',
+    queue: 'tensor',
+    summary: 'Dr. GRPO on five rewards',
+  },
+  sweep: {
+    section: 'sweep',
+    settings: sweepSettings,
+    consumes: ['cleaned', 'encoder', 'index', 'teacher'],
+    produces: { sweep: 'sweep' },
+    runs: 'workflow',
+    queue: 'tensor',
+    summary: 'Scaling with model size and with best-of-N',
+    alsoReads: ['teacher', 'warmstart'],
+  },
+  student: {
+    section: 'student',
+    settings: studentSettings,
+    consumes: ['cleaned', 'teacher', 'studentStart'],
+    produces: { student: 'model', supervised: 'model', studentLog: 'log' },
+    runs: 'workflow',
+    queue: 'tensor',
+    summary: 'On-policy distillation, with supervised distillation beside it',
+    alsoReads: ['teacher'],
+  },
+  evaluate: {
+    section: 'evaluate',
+    settings: evaluateSettings,
+    consumes: [
+      'dataset',
+      'cleaned',
+      'encoder',
+      'index',
+      'teacherStart',
+      'teacher',
+      'studentStart',
+      'student',
+      'supervised',
+    ],
+    produces: { evaluation: 'evaluation' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Rank test readers with every method; decide the gate',
+    alsoReads: ['teacher'],
+  },
+  promote: {
+    section: 'promote',
+    settings: promoteSettings,
+    consumes: ['dataset', 'cleaned', 'encoder', 'index', 'student', 'evaluation'],
+    produces: { experiment: 'experiment' },
+    runs: 'workflow',
+    queue: 'cpu',
+    summary: 'A/B test, approval, promotion or rollback',
+    alsoReads: ['teacher', 'source'],
+  },
+  publish: {
+    section: 'publish',
+    settings: publishSettings,
+    consumes: [
+      'cleaned',
+      'encoder',
+      'index',
+      'student',
+      'teacherLog',
+      'studentLog',
+      'sweep?',
+      'evaluation',
+      'experiment?',
+    ],
+    produces: { published: 'published' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Queries of all readers, student checkpoint, model card',
+    alsoReads: ['teacher'],
+  },
 } as const satisfies Record<string, StageSpec>;
 
 export type StageName = keyof typeof stages;
