@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { ServerStartFailed } from '../lib/errors.ts';
 import type { Environment } from './environment.ts';
-import { type Say, spoken } from './say.ts';
+import type { FindOptions } from './find-tool.ts';
+import { spoken } from './say.ts';
 import type { Tool } from './tools.ts';
 
 /** The version that `go version` prints, or null when there is no Go. */
@@ -19,7 +20,8 @@ export async function goVersion(env: Environment): Promise<string | null> {
 }
 
 /** Builds `tool` into `target`, atomically: aside, then renamed. Says what it does and how far it is. Throws ServerStartFailed. */
-export async function buildTool(tool: Tool, target: string, env: Environment, say: Say): Promise<void> {
+export async function buildTool(tool: Tool, target: string, options: FindOptions): Promise<void> {
+  const { env, say, signal } = options;
   const startedMs = performance.now();
   const aside = `${target}.building-${process.pid}`;
   say.line(`Building ${tool.title} from source: about ${minutes(tool.buildMinutes)} on two cores, once`);
@@ -28,6 +30,7 @@ export async function buildTool(tool: Tool, target: string, env: Environment, sa
     cwd: tool.module,
     env: { ...env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' } as NodeJS.ProcessEnv,
     stdio: ['ignore', 'ignore', 'pipe'],
+    signal,
   });
   const tail: string[] = [];
   let downloaded = 0;
@@ -49,6 +52,7 @@ export async function buildTool(tool: Tool, target: string, env: Environment, sa
       child.once('error', (error) => settle(error.message));
       child.once('close', (exit, signal) => settle(exit ?? signal));
     });
+    signal?.throwIfAborted();
     if (code !== 0) {
       throw new ServerStartFailed(
         tool.title,

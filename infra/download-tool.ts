@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { type Say, spoken } from './say.ts';
+import type { FindOptions } from './find-tool.ts';
+import { spoken } from './say.ts';
 import type { Tool } from './tools.ts';
 
 const answerTimeoutMs = 4_000;
@@ -16,7 +17,7 @@ const bodyTimeoutMs = 180_000;
 export async function downloadTool(
   tool: Tool,
   target: string,
-  say: Say,
+  { say, signal }: Pick<FindOptions, 'say' | 'signal'>,
   fetchFrom: typeof fetch = fetch,
 ): Promise<boolean> {
   const download = tool.downloads[`${process.platform}-${process.arch}`];
@@ -26,7 +27,9 @@ export async function downloadTool(
   const abort = new AbortController();
   let timer = setTimeout(() => abort.abort(new Error(`no answer within ${answerTimeoutMs / 1000} s`)), answerTimeoutMs);
   try {
-    const response = await fetchFrom(download.url, { signal: abort.signal });
+    const response = await fetchFrom(download.url, {
+      signal: signal === undefined ? abort.signal : AbortSignal.any([abort.signal, signal]),
+    });
     clearTimeout(timer);
     timer = setTimeout(() => abort.abort(new Error(`not complete within ${bodyTimeoutMs / 1000} s`)), bodyTimeoutMs);
     if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}`);
@@ -45,6 +48,7 @@ export async function downloadTool(
     say.line(`Downloaded ${tool.title} in ${spoken((performance.now() - startedMs) / 1000)}`);
     return true;
   } catch (error) {
+    signal?.throwIfAborted();
     say.line(`${tool.title}: the official download is not to be had (${reason(error)})`);
     return false;
   } finally {

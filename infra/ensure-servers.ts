@@ -12,7 +12,7 @@ try {
     [tools.temporal, hasOwnTemporal(process.env)],
   ] as const) {
     if (own) continue;
-    const { path } = await findTool(tool, process.env, say);
+    const { path } = await findTool(tool, { env: process.env, say });
     say.line(`${tool.title}: ${path}`);
   }
 } catch (error) {

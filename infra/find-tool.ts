@@ -17,18 +17,26 @@ export interface Found {
   from: 'path' | 'cache' | 'download' | 'build';
 }
 
+export interface FindOptions {
+  env: Environment;
+  say: Say;
+  /** Ends a build or download that is under way. */
+  signal?: AbortSignal;
+}
+
 /** The binary of `tool`, made if there is none. Two processes that want the same one do not make it twice. Throws ServerStartFailed. */
-export async function findTool(tool: Tool, env: Environment, say: Say): Promise<Found> {
+export async function findTool(tool: Tool, options: FindOptions): Promise<Found> {
+  const { env, say } = options;
   const onPath = await findOnPath(tool, env, say);
   if (onPath !== null) return { path: onPath, from: 'path' };
   const cached = cachedPath(tool, env);
   if (isExecutable(cached)) return { path: cached, from: 'cache' };
   mkdirSync(toolCacheFolder(env), { recursive: true });
-  return await withBuildLock(tool, `${cached}.lock`, say, async () => {
+  return await withBuildLock(tool, `${cached}.lock`, options, async () => {
     if (isExecutable(cached)) return { path: cached, from: 'cache' as const };
-    if (await downloadTool(tool, cached, say)) return { path: cached, from: 'download' as const };
+    if (await downloadTool(tool, cached, options)) return { path: cached, from: 'download' as const };
     if ((await goVersion(env)) === null) throw nothingToStart(tool);
-    await buildTool(tool, cached, env, say);
+    await buildTool(tool, cached, options);
     return { path: cached, from: 'build' as const };
   });
 }
@@ -69,7 +77,12 @@ function isExecutable(path: string): boolean {
 }
 
 /** Runs `make` while holding the lock; waits, saying so, while another live process holds it. */
-async function withBuildLock<T>(tool: Tool, path: string, say: Say, make: () => Promise<T>): Promise<T> {
+async function withBuildLock<T>(
+  tool: Tool,
+  path: string,
+  { say, signal }: FindOptions,
+  make: () => Promise<T>,
+): Promise<T> {
   for (let told = false; ; ) {
     const holder = lockHolder(path);
     if (holder === null) {
@@ -82,7 +95,7 @@ async function withBuildLock<T>(tool: Tool, path: string, say: Say, make: () => 
     }
     if (!told) say.line(`${tool.title}: another process (pid ${holder.pid}) is getting it; waiting for that`);
     told = true;
-    await delay(500);
+    await delay(500, undefined, { signal });
   }
 }
 

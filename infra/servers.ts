@@ -20,6 +20,8 @@ export interface ServersOptions {
   anyPort?: boolean;
   /** Called when a server's pid changes. */
   onChange?: () => void;
+  /** Ends a build or download that is under way. */
+  signal?: AbortSignal;
 }
 
 /** One server: where it is, and its process if newshound started it. */
@@ -54,8 +56,8 @@ export const searchAttributes = {
 /** Starts (or finds) both. What had started is stopped again when one fails. Throws ServerStartFailed, PortTaken. */
 export async function startServers(options: ServersOptions): Promise<Servers> {
   // One after the other: each may have to be built, and a build uses every core.
-  if (!hasOwnS3(options.env)) await findTool(tools.versitygw, options.env, options.say);
-  if (!hasOwnTemporal(options.env)) await findTool(tools.temporal, options.env, options.say);
+  if (!hasOwnS3(options.env)) await findTool(tools.versitygw, options);
+  if (!hasOwnTemporal(options.env)) await findTool(tools.temporal, options);
   const [s3, temporal] = await Promise.allSettled([openS3(options), openTemporal(options)]);
   if (s3.status === 'rejected' || temporal.status === 'rejected') {
     if (s3.status === 'fulfilled') await s3.value.stop();
@@ -74,14 +76,14 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
 
 /** The S3 of the environment (NEWSHOUND_S3_BUCKET), or a local one. */
 export async function openS3(options: ServersOptions): Promise<Server> {
-  const { env, stateFolder, say, guard } = options;
+  const { env, stateFolder, guard } = options;
   if (hasOwnS3(env)) {
     const where = env['NEWSHOUND_S3_ENDPOINT'] || 'AWS';
     const server = external(`bucket ${env['NEWSHOUND_S3_BUCKET']} at ${where} (from the environment)`);
     await verifyConditionalWrites(client(env), env['NEWSHOUND_S3_BUCKET'] as string);
     return server;
   }
-  const { path: binary } = await findTool(tools.versitygw, env, say);
+  const { path: binary } = await findTool(tools.versitygw, options);
   const credentials = localCredentials(stateFolder);
   const port = await choosePort('the S3 server', options.anyPort ? null : 9000, fixedPort(env, 'NEWSHOUND_S3_PORT'));
   const serverEnv = {
@@ -116,12 +118,12 @@ export async function openS3(options: ServersOptions): Promise<Server> {
 
 /** The Temporal cluster of the environment (NEWSHOUND_TEMPORAL_ADDRESS), or a local development server. */
 export async function openTemporal(options: ServersOptions): Promise<Server> {
-  const { env, stateFolder, say, guard } = options;
+  const { env, stateFolder, guard } = options;
   if (hasOwnTemporal(env)) {
     const { namespace, connection } = temporalConnection(env);
     return external(`namespace ${namespace} at ${connection.address} (from the environment)`);
   }
-  const { path: binary } = await findTool(tools.temporal, env, say);
+  const { path: binary } = await findTool(tools.temporal, options);
   const port = await choosePort('Temporal', options.anyPort ? null : 7233, fixedPort(env, 'NEWSHOUND_TEMPORAL_PORT'));
   const uiPort = await choosePort(
     "Temporal's UI",

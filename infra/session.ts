@@ -17,6 +17,8 @@ export interface SessionOptions {
   doing: string;
   /** Take any free ports, not the usual ones. */
   anyPort?: boolean;
+  /** Gives up the start, with this signal's reason. */
+  signal?: AbortSignal;
 }
 
 export interface Session {

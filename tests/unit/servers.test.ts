@@ -150,7 +150,9 @@ describe('a server binary', () => {
   it('on PATH is used, unless it is too old', async () => {
     const path = freshFolder();
     writeFileSync(join(path, 'temporal'), executable, { mode: 0o755 });
-    expect(await findTool(tools.temporal, { PATH: path, XDG_CACHE_HOME: freshFolder() }, listen())).toEqual({
+    expect(
+      await findTool(tools.temporal, { env: { PATH: path, XDG_CACHE_HOME: freshFolder() }, say: listen() }),
+    ).toEqual({
       path: join(path, 'temporal'),
       from: 'path',
     });
@@ -160,13 +162,13 @@ describe('a server binary', () => {
     mkdirSync(join(env.XDG_CACHE_HOME, 'newshound'));
     writeFileSync(cachedPath(tools.temporal, env), executable, { mode: 0o755 });
     const say = listen();
-    expect((await findTool(tools.temporal, env, say)).from).toBe('cache');
+    expect((await findTool(tools.temporal, { env, say })).from).toBe('cache');
     expect(say.lines.join()).toContain('Server 1.20.1');
   });
 
   it('that is nowhere, without Go to build it, is one clear error', async () => {
     const tool = { ...tools.versitygw, downloads: {} };
-    const finding = findTool(tool, { PATH: freshFolder(), XDG_CACHE_HOME: freshFolder() }, listen());
+    const finding = findTool(tool, { env: { PATH: freshFolder(), XDG_CACHE_HOME: freshFolder() }, say: listen() });
     await expect(finding).rejects.toThrow(/versitygw on PATH.*Install.*Go 1.25/s);
   });
 
@@ -180,7 +182,7 @@ describe('a server binary', () => {
         [`${process.platform}-${process.arch}`]: { url: 'https://example.test/x', sha256: 'ab', member: 'x' },
       },
     };
-    expect(await downloadTool(tool, target, say, answer)).toBe(false);
+    expect(await downloadTool(tool, target, { say }, answer)).toBe(false);
     expect(say.lines.join()).toContain(createHash('sha256').update('not the archive').digest('hex'));
     expect(existsSync(target)).toBe(false);
   });

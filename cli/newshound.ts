@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/** The command line. Each command is a file of this folder, loaded when it is called. */
+import { Command, Option } from 'commander';
+import pc from 'picocolors';
+import { NewshoundError } from '../lib/errors.ts';
+import { createDisplay } from './display.ts';
+import { Interrupted } from './work.ts';
+
+const program = new Command('newshound')
+  .description('Learns what a news reader needs: trains, distils, tests and serves a model that writes news queries')
+  .option('--config <file>', 'the pipelines and profiles', 'pipelines.yaml')
+  .option('--debug', 'show the stack of an error')
+  .showSuggestionAfterError()
+  .showHelpAfterError('(newshound --help tells what there is)');
+
+const set = new Option('--set <section.key=value>', 'a setting over the profile; may be repeated')
+  .argParser((word: string, words: string[]) => [...words, word])
+  .default([] as string[], 'none');
+
+program
+  .command('run')
+  .description('run a pipeline, with everything it needs, to its end')
+  .argument('<pipeline>', 'its name in pipelines.yaml')
+  .option('--profile <name>', 'sizes and settings; default: the pipeline’s own')
+  .addOption(set)
+  .option('--no-workers', 'start no workers: others, elsewhere, do the work')
+  .action(async (pipeline: string, options: { profile?: string; set: string[]; workers: boolean }) => {
+    const { run } = await import('./run.ts');
+    await run(
+      pipeline,
+      { config: config(), profile: options.profile ?? null, set: options.set, workers: options.workers },
+      createDisplay(process.stdout),
+    );
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
+  if (!(error instanceof Interrupted)) process.stderr.write(`${pc.red('newshound:')} ${message(error)}\n`);
+}
+
+function config(): string {
+  return program.opts<{ config: string }>().config;
+}
+
+/** An error of newshound's own is its message; anything else is a bug, shown with its stack. */
+function message(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected = error instanceof NewshoundError;
+  return expected && !program.opts<{ debug?: boolean }>().debug ? error.message : chain(error);
+}
+
+function chain(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${chain(error.cause)}` : '';
+  return `${error.stack ?? error.message}${cause}`;
+}
