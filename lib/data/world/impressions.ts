@@ -31,9 +31,14 @@ export function drawImpressions(seed: number, reader: WorldReader, stand: Newsst
   const random = new Random(seed, 'world impressions', reader.readerId);
   const topicsOfInterest = [...new Set(reader.interests.map(({ subject }) => subject.topic))];
   const near = topicsOfInterest.flatMap((topic) => stand.byTopic[topic]);
-  const pull = near.map(
-    (article) => affinity(reader.interests, article.subject) * Math.exp(random.normal(0, luckDeviation)),
-  );
+  // Luck is drawn where it can decide something: for articles on the reader's entities.
+  const pull = near.map(({ subject }) => {
+    const base = affinity(reader.interests, subject);
+    const followed = reader.interests.some(
+      (own) => own.subject.topic === subject.topic && own.subject.entity === subject.entity,
+    );
+    return followed ? base * Math.exp(random.normal(0, luckDeviation)) : base;
+  });
   const clicks = 3 + random.integer(4);
   const visits = Math.min(clicks, 1 + random.integer(3));
   const times = Array.from({ length: visits }, () => visitTime(reader.split, random)).sort((a, b) => a - b);

@@ -40,15 +40,20 @@ export function writeArticle(subject: Subject, at: number, random: Random): { ti
     b: spoken(name),
   });
 
+  // An abstract takes up its title's wording more often than not, and adds another.
+  const retold = random.uniform() < 0.6 ? wording : -1;
+  const clause = aspect.clauses[retold] ?? random.pick(aspect.clauses);
+  const aside = aspect.nouns[retold - aspect.clauses.length] ?? random.pick(aspect.nouns);
   const alias = random.uniform() < 0.6 ? entity.alias : entity.name;
   const abstract = fill(random.pick(templates.abstracts), {
-    c: random.pick(aspect.clauses),
-    n: random.pick(aspect.nouns),
+    c: clause.replace(/^\{e\}/, '{E}'),
+    n: aside,
     k: aspect.key,
     K: `${aspect.key} ${aspect.link} {e}`,
     al: alias,
     day,
     e: entity.name,
+    E: capital(entity.name),
     b: spoken(entity.name),
   });
   return { title: sentences(title), abstract: sentences(abstract) };
@@ -96,10 +101,9 @@ function fill(template: string, values: Readonly<Record<string, string>>): strin
   return text;
 }
 
-/** Capitals where sentences start, and the possessive of plurals. */
+/** Capitals where sentences start. */
 function sentences(text: string): string {
   return text
-    .replaceAll(/s['’]s\b/g, 's’')
     .replace(/^./, (first) => first.toUpperCase())
     .replaceAll(/([.?!] )(\p{Ll})/gu, (_, stop: string, letter: string) => stop + letter.toUpperCase());
 }

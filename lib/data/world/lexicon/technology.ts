@@ -84,7 +84,7 @@ export const cars = topic({
     Dealers pile discounts on unsold {b} | Deliveries of {e} plunge in third quarter | Factory building {e} goes idle for a month
     unsold inventory | zero-percent financing
     lease deals | rebates | msrp
-    self-driving tests / of
+    self-driving tests / in
     {e} drives itself across three states | Hands-free system in {e} faulted after crash | Robotaxi version of {e} hits city streets
     a hands-free system | a robotaxi pilot
     autopilot | driver assist | can it park itself
