@@ -53,7 +53,7 @@ export function drawSignals(seed: number, reader: WorldReader, past: PastNews): 
     let kind = random.pick(interest.shows);
     if (kind === 'click' && reader.cold && random.uniform() < 0.8) kind = 'search';
     if (kind === 'click') {
-      const article = clickedArticle(about, past, cutoff, random);
+      const article = clickedArticle(about, past, cutoff, seen, random);
       if (article && addClick(article)) continue;
       kind = 'search';
     }
@@ -87,9 +87,17 @@ function interestsShown(reader: WorldReader, random: Random): Interest[] {
   return shown;
 }
 
-/** An article on the subject, or at least its entity, that was news within the reader's lookback; null when there is none. */
-function clickedArticle(subject: Subject, past: PastNews, cutoff: number, random: Random): WorldArticle | null {
-  const fresh = past.about(subject).filter(({ row }) => row.published_at >= cutoff - lookback);
+/** An unseen article on the subject, or at least its entity, that was news within the reader's lookback; null when there is none. */
+function clickedArticle(
+  subject: Subject,
+  past: PastNews,
+  cutoff: number,
+  seen: ReadonlySet<string>,
+  random: Random,
+): WorldArticle | null {
+  const fresh = past
+    .about(subject)
+    .filter(({ row }) => row.published_at >= cutoff - lookback && !seen.has(row.article_id));
   const exact = fresh.filter((article) => article.subject.aspect === subject.aspect);
   const choice = exact.length > 0 ? exact : fresh;
   return choice.length > 0 ? choice[random.weighted(choice.map(({ appeal }) => appeal))] : null;

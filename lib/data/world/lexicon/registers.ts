@@ -189,7 +189,7 @@ export const registers: Record<Register, Templates> = {
       'after years of debate',
       'and patients have questions',
       'as clinics fill up',
-      'with a few simple changes',
+      'and doctors weigh in',
       'in a surprising reversal',
       'and families take notice',
     ],
@@ -198,7 +198,7 @@ export const registers: Record<Register, Templates> = {
       'Worried about {e}? Our guide covers {k}, {n}, and what people living with {al} wish they had known.',
       '{K} may be simpler than it sounds: {c}. We also look at {n} for anyone with {al} in the family.',
       'A review of {k} puts {e} near the top of the list. {c}, and specialists in {al} are taking notes.',
-      'From {n} to {k}, here is the best advice of the week on {e}. Talk to your own doctor if {al} worries you.',
+      'From {n} to {k}, here is the best advice of the week on {e}. Talk to your own doctor if you worry about {al}.',
       '{c}, a finding that surprised even people who treat {al}. What it says about {k} is worth a closer look.',
     ],
   },
@@ -233,7 +233,7 @@ export const registers: Record<Register, Templates> = {
     ],
   },
   technology: {
-    clauseTitles: ['{c}', '{c}', '{c} {t}', '{c} {t}', '{c}, study finds', 'report: {c}', '{c}, insiders say'],
+    clauseTitles: ['{c}', '{c}', '{c} {t}', '{c} {t}', '{c}, experts say', 'report: {c}', '{c}, insiders say'],
     nounTitles: [
       '{N}: everything we know so far',
       'beyond the hype: {N}',

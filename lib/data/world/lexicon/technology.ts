@@ -70,7 +70,7 @@ export const cars = topic({
   aspects: `
     road tests / of
     {e} shines on mountain roads | {e} loses comparison to cheaper rival | 20,000 miles in {e} expose weak brakes
-    a track comparison | 20,000 miles of driving
+    a track comparison | a 20,000-mile verdict
     test drive | mpg | is it reliable
     safety defects / in
     {e} recalled over faulty airbags | Crash tests downgrade {e} | Steering failures in {e} prompt federal inquiry
@@ -80,7 +80,7 @@ export const cars = topic({
     Redesigned {b} debuts with bolder face | Spy photos reveal longer {b} | Concept hints at roofless {b}
     a bolder grille | a striking concept
     new model | photos | interior
-    sales incentives / on
+    sales incentives
     Dealers pile discounts on unsold {b} | Deliveries of {e} plunge in third quarter | Factory building {e} goes idle for a month
     unsold inventory | zero-percent financing
     lease deals | rebates | msrp
@@ -94,7 +94,7 @@ export const cars = topic({
     range | charging stations | how long to charge
     collector auctions / of
     First {b} ever built sells for seven figures | Barn find brings early {b} back to life | Museum gives up rare {b}
-    a barn find | a seven-figure bid
+    a barn-find example | a seven-figure sale
     used value | for sale | how many made`,
 });
 
