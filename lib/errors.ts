@@ -33,6 +33,17 @@ export class DataError extends NewshoundError {
 /** A model folder whose files, shapes or vocabulary do not fit. */
 export class CheckpointError extends NewshoundError {
   readonly retryable = false;
+  readonly path: string;
+  readonly tensor: string | null;
+  constructor(found: { path: string; tensor?: string; problem: string; remedy?: string; cause?: unknown }) {
+    const { path, tensor, problem, remedy, cause } = found;
+    const where = tensor === undefined ? path : `${path}, tensor ${tensor}`;
+    super(`${where}: ${problem}. ${remedy ?? 'Point at a whole Hugging Face model folder, or fetch it again'}`, {
+      cause,
+    });
+    this.path = path;
+    this.tensor = tensor ?? null;
+  }
 }
 
 /** A stored artifact whose bytes are not those it was stored with. */
