@@ -33,6 +33,38 @@ program
     );
   });
 
+program
+  .command('up')
+  .description('keep servers and workers running until Ctrl-C: schedules fire, runs started elsewhere are worked on')
+  .action(async () => (await import('./up.ts')).up(createDisplay(process.stdout)));
+
+program
+  .command('down')
+  .description('stop the newshound that runs in this folder')
+  .action(async () => (await import('./up.ts')).down(createDisplay(process.stdout)));
+
+program
+  .command('status')
+  .description('what runs here, and how far it is')
+  .action(async () => (await import('./status.ts')).status(createDisplay(process.stdout)));
+
+program
+  .command('config')
+  .description('every setting with its type, default and meaning; the pipelines and profiles')
+  .argument('[section]', 'one section or setting only')
+  .action(async (section?: string) => {
+    const { settingsText } = await import('./settings.ts');
+    process.stdout.write(`${settingsText(config(), section ?? null)}\n`);
+  });
+
+program
+  .command('doctor')
+  .description('check that everything is there that a run needs')
+  .action(async () => {
+    const { doctor } = await import('./doctor.ts');
+    if (!(await doctor(createDisplay(process.stdout)))) process.exitCode = 1;
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -5,7 +5,8 @@ import { spoken } from '../infra/say.ts';
 import type { Display } from './display.ts';
 import { keepDurations, lastDurations } from './durations.ts';
 import { followRun, startRun } from './follow.ts';
-import { allWorkers, withWork } from './work.ts';
+import { workerNames } from '../workers/supervisor.ts';
+import { withWork } from './work.ts';
 
 export interface RunOptions {
   config: string;
@@ -23,17 +24,13 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     `newshound: pipeline ${plan.pipeline}, profile ${plan.profile}, seed ${plan.seed}; state is kept in ${state}`,
   );
   const doing = `running pipeline ${plan.pipeline}`;
-  await withWork(
-    { doing, say: display, workers: options.workers ? allWorkers : [], env: process.env },
-    async (work) => {
-      const handle = await startRun(work.client, plan, display);
-      const lastTime = lastDurations(state, plan);
-      const result = await followRun(handle, (progress) => display.show(progress, lastTime), work.stopped);
-      display.end();
-      keepDurations(state, result);
-      display.line(
-        `\nDone in ${spoken(result.seconds)}; all processes together took ${work.memory.peakMb()} MB at most`,
-      );
-    },
-  );
+  await withWork({ doing, say: display, workers: options.workers ? workerNames : [], join: 'up' }, async (work) => {
+    const handle = await startRun(work.client, plan, display);
+    const lastTime = lastDurations(state, plan);
+    const result = await followRun(handle, (progress) => display.show(progress, lastTime), work.stopped);
+    display.end();
+    keepDurations(state, result);
+    const memory = work.memory === null ? '' : `; all processes together took ${work.memory.peakMb()} MB at most`;
+    display.line(`\nDone in ${spoken(result.seconds)}${memory}`);
+  });
 }

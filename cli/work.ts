@@ -1,29 +1,39 @@
 /** Servers and workers for the length of one command: brought up in order, and taken down whatever happens. */
 import type { Client } from '@temporalio/client';
 import { outFolder, stateFolder, temporalConnection } from '../infra/environment.ts';
-import { openSession, type Session } from '../infra/session.ts';
+import { lockHolder } from '../infra/lock.ts';
+import { readRunning } from '../infra/running.ts';
+import { localCredentials } from '../infra/s3.ts';
+import { hasOwnS3 } from '../infra/servers.ts';
+import { lockPath, openSession, type Session } from '../infra/session.ts';
 import type { Say } from '../infra/say.ts';
 import type { NewshoundError } from '../lib/errors.ts';
-import { type MemoryWatch, startWorkers, watchMemory, type WorkerName, workerNames } from '../workers/supervisor.ts';
+import { type MemoryWatch, startWorkers, watchMemory, type WorkerName } from '../workers/supervisor.ts';
 import { connectTemporal } from './temporal.ts';
 
 export interface WorkOptions {
   doing: string;
   say: Say;
   workers: readonly WorkerName[];
-  /** A fresh object: the environment of this process. */
-  env: NodeJS.ProcessEnv;
+  /** Whose servers (and workers) to use where a newshound is at work in the state folder: nobody's, those of `newshound up`, or anybody's. */
+  join: 'none' | 'up' | 'any';
 }
 
+/** Temporal and S3, within reach. */
 export interface Work {
-  session: Session;
   client: Client;
-  memory: MemoryWatch;
   /** This process's environment with the servers' addresses and credentials. */
   env: NodeJS.ProcessEnv;
-  /** Aborted by Ctrl-C, SIGTERM or SIGHUP, with the signal's name as reason, and by a server or worker that cannot be kept running, with its error. */
+  /** Where the Temporal UI is, if newshound started it. */
+  uiUrl: string | null;
+  /** Of everything that this command started; null where it joined others. */
+  memory: MemoryWatch | null;
+  /** Aborted by Ctrl-C, SIGTERM or SIGHUP (reason: Interrupted), and by a server or worker that cannot be kept running (its error). */
   stopped: AbortSignal;
 }
+
+/** The `doing` of `newshound up`. */
+export const keepingUp = 'keeping servers and workers up';
 
 /** What `stopped` holds when a person ended the command. */
 export class Interrupted extends Error {
@@ -37,11 +47,12 @@ export class Interrupted extends Error {
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Brings servers and workers up, runs `body`, and takes everything down again: after `body`, on its failure, and on a signal
- * (a second signal kills at once). Throws AlreadyRunning before anything is touched, and what `body` throws.
+ * Runs `body` with Temporal and S3 within reach. Where there is nobody to join, brings servers and workers up first and takes
+ * them down again: after `body`, on its failure, and on a signal (a second signal kills at once).
+ * Throws AlreadyRunning before anything is touched, and what `body` throws.
  */
 export async function withWork<T>(options: WorkOptions, body: (work: Work) => Promise<T>): Promise<T> {
-  const { say, env } = options;
+  const { say } = options;
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) process.exit(new Interrupted(signal).exitCode);
@@ -50,6 +61,9 @@ export async function withWork<T>(options: WorkOptions, body: (work: Work) => Pr
   };
   for (const signal of signals) process.on(signal, onSignal);
   try {
+    const env = process.env;
+    const joined = joinable(env, options.join);
+    if (joined !== null) return await withClient({ ...joined, memory: null, stopped: stop.signal }, body);
     const session = await openSession({
       stateFolder: stateFolder(env),
       env,
@@ -67,8 +81,16 @@ export async function withWork<T>(options: WorkOptions, body: (work: Work) => Pr
   }
 }
 
-/** The three workers of a single machine. */
-export const allWorkers = workerNames;
+/** The environment in which to reach the servers of the newshound that is at work in the state folder, or null. */
+export function joinable(env: NodeJS.ProcessEnv, join: WorkOptions['join']): Pick<Work, 'env' | 'uiUrl'> | null {
+  const state = stateFolder(env);
+  const holder = join === 'none' ? null : lockHolder(lockPath(state));
+  if (holder === null || (join === 'up' && holder.doing !== keepingUp)) return null;
+  const running = readRunning(state);
+  if (running === null) return null;
+  const credentials = hasOwnS3(env) ? {} : secretsOf(state);
+  return { env: { ...env, ...running.env, ...credentials, NEWSHOUND_STATE: state }, uiUrl: running.uiUrl };
+}
 
 async function withWorkers<T>(
   options: WorkOptions,
@@ -77,12 +99,11 @@ async function withWorkers<T>(
   body: (work: Work) => Promise<T>,
 ): Promise<T> {
   const { say } = options;
-  const state = session.stateFolder;
-  const env = { ...options.env, ...session.servers.env, NEWSHOUND_STATE: state, NEWSHOUND_OUT: outFolder(options.env) };
-  say.line(
-    `Temporal: ${session.servers.temporal.description}${session.servers.temporal.uiUrl === null ? '' : `, UI ${session.servers.temporal.uiUrl}`}`,
-  );
-  say.line(`S3: ${session.servers.s3.description}`);
+  const { stateFolder: state, servers } = session;
+  const env = { ...process.env, ...servers.env, NEWSHOUND_STATE: state, NEWSHOUND_OUT: outFolder(process.env) };
+  const { uiUrl } = servers.temporal;
+  say.line(`Temporal: ${servers.temporal.description}${uiUrl === null ? '' : `, UI ${uiUrl}`}`);
+  say.line(`S3: ${servers.s3.description}`);
   const workers = await startWorkers({
     names: options.workers,
     stateFolder: state,
@@ -95,19 +116,28 @@ async function withWorkers<T>(
   const memory = watchMemory(() => session.pids());
   const giveUp = (error: NewshoundError) => stop.abort(error);
   void session.servers.gaveUp.then(giveUp);
-  if (options.workers.length > 0) void workers.gaveUp.then(giveUp);
+  void workers.gaveUp.then(giveUp);
   try {
-    const { client, close } = await connectTemporal(temporalConnection(env));
-    try {
-      stop.signal.throwIfAborted();
-      return await body({ session, client, memory, env, stopped: stop.signal });
-    } finally {
-      await close();
-    }
+    return await withClient({ env, uiUrl, memory, stopped: stop.signal }, body);
   } finally {
     memory.stop();
     await workers.stop();
   }
+}
+
+async function withClient<T>(work: Omit<Work, 'client'>, body: (work: Work) => Promise<T>): Promise<T> {
+  const { client, close } = await connectTemporal(temporalConnection(work.env));
+  try {
+    work.stopped.throwIfAborted();
+    return await body({ ...work, client });
+  } finally {
+    await close();
+  }
+}
+
+function secretsOf(state: string): Record<string, string> {
+  const { accessKeyId, secretAccessKey } = localCredentials(state);
+  return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
 }
 
 function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {

@@ -26,8 +26,8 @@ export interface FindOptions {
 
 /** The binary of `tool`, made if there is none. Two processes that want the same one do not make it twice. Throws ServerStartFailed. */
 export async function findTool(tool: Tool, options: FindOptions): Promise<Found> {
-  const { env, say } = options;
-  const onPath = await findOnPath(tool, env, say);
+  const { env } = options;
+  const onPath = await findOnPath(tool, options);
   if (onPath !== null) return { path: onPath, from: 'path' };
   const cached = cachedPath(tool, env);
   if (isExecutable(cached)) return { path: cached, from: 'cache' };
@@ -41,12 +41,19 @@ export async function findTool(tool: Tool, options: FindOptions): Promise<Found>
   });
 }
 
+/** Where the binary is now, on PATH or cached, or null: nothing is made. */
+export async function locateTool(tool: Tool, env: Environment): Promise<string | null> {
+  const silent: Say = { line: () => undefined, progress: () => undefined };
+  const cached = cachedPath(tool, env);
+  return (await findOnPath(tool, { env, say: silent })) ?? (isExecutable(cached) ? cached : null);
+}
+
 /** Where a tool's binary is kept: the folder is outside the repository, so that every checkout shares it. */
 export function cachedPath(tool: Tool, env: Environment): string {
   return join(toolCacheFolder(env), `${tool.name}-${tool.version}-${process.platform}-${process.arch}`);
 }
 
-async function findOnPath(tool: Tool, env: Environment, say: Say): Promise<string | null> {
+async function findOnPath(tool: Tool, { env, say }: FindOptions): Promise<string | null> {
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
     if (folder === '') continue;
     const path = join(folder, tool.name);

@@ -31,6 +31,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const processes = await Promise.all(options.names.map((name) => startWorker(name, options)));
   return {
     processes,
+    // With no workers this never resolves.
     gaveUp: Promise.race(processes.map((worker) => worker.gaveUp)),
     // Workers finish or hand back what they hold; what is cut off after the grace is repeated by the next run.
     stop: async () => void (await Promise.all(processes.map((worker) => worker.stop(8_000)))),
