@@ -32,6 +32,17 @@ describe('the embedded world', () => {
     expect(signalsOf(more.signals)).toEqual(signalsOf(tables.signals));
   });
 
+  it('refuses sizes too small to live in', () => {
+    expect(() => generateWorld({ ...small, poolArticles: 5 })).toThrow(
+      /at least 1 historyArticles and 40 poolArticles/,
+    );
+    expect(
+      generateWorld({ ...small, historyArticles: 1, poolArticles: 40 }).impressions.every(
+        ({ shown }) => shown.length > 0,
+      ),
+    ).toBe(true);
+  });
+
   it('has as many articles and readers as asked, half the pool for dev', () => {
     expect(tables.articles).toHaveLength(800 + 400 + 200 + 400);
     expect(articles.size).toBe(tables.articles.length);

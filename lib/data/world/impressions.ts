@@ -4,7 +4,7 @@ import type { ImpressionRow } from '../rows.ts';
 import { cumulative, type WorldArticle, weightAt } from './articles.ts';
 import { visitTime } from './calendar.ts';
 import { topics } from './lexicon/topics.ts';
-import { affinity, type WorldReader } from './readers.ts';
+import { affinity, baseAffinity, type WorldReader } from './readers.ts';
 
 /** A window's articles, ready to draw from. */
 export interface Newsstand {
@@ -71,7 +71,7 @@ function drawClicks(options: {
     clicked.has(article.row.article_id) ? 0 : pull[i] * weightAt(article, at),
   );
   const nearWeight = weights.reduce((sum, weight) => sum + weight, 0);
-  const elsewhere = affinity([], near[0].subject) * stand.articles.length;
+  const elsewhere = baseAffinity * stand.articles.length;
   const chosen: string[] = [];
   for (let tries = 0; chosen.length < share && tries < 100; tries++) {
     let article: WorldArticle;

@@ -73,9 +73,12 @@ const channels: readonly (readonly SignalKind[])[] = [
 ];
 const channelShares = [0.25, 0.2, 0.25, 0.15, 0.15];
 
-/** How likely a reader clicks an article about `subject`, before its appeal: 0.0004 for anything, near 1 for the heart of a lone interest. */
+/** The affinity of anybody for anything. */
+export const baseAffinity = 0.0004;
+
+/** How likely a reader clicks an article about `subject`, before its appeal: `baseAffinity` for anything, near 1 for the heart of a lone interest. */
 export function affinity(interests: readonly Interest[], subject: Subject): number {
-  let sum = 0.0004;
+  let sum = baseAffinity;
   for (const { subject: own, weight } of interests) {
     if (own.topic !== subject.topic) continue;
     const sameEntity = own.entity === subject.entity;

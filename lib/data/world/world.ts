@@ -36,6 +36,11 @@ export function generateWorld(settings: WorldSettings): CanonicalTables {
 /** The tables, with the latent truth behind them open for simulation. */
 export function openWorld(settings: WorldSettings): World {
   const { seed } = settings;
+  if (settings.historyArticles < 1 || settings.poolArticles < smallestPool) {
+    throw new RangeError(
+      `a world needs at least 1 historyArticles and ${smallestPool} poolArticles (half of them for dev): readers could not click else`,
+    );
+  }
   const popularity = drawPopularity(seed, settings.newcomers ?? true);
   const articleCounts = {
     history: settings.historyArticles,
@@ -94,6 +99,9 @@ export function openWorld(settings: WorldSettings): World {
     interests: (readerId) => truthOf(known(byReader, readerId)),
   };
 }
+
+/** Below it a visit finds too little to show. */
+const smallestPool = 40;
 
 const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 
