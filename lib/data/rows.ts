@@ -58,6 +58,37 @@ export interface QuarantineRow {
   text: string;
 }
 
+/** One list that a policy wrote. `logprobs`: natural logs under the sampling distribution, one a token. */
+export interface RolloutRow {
+  reader_id: string;
+  sample: number;
+  tokens: Int32Array;
+  logprobs: Float32Array;
+  finished: boolean;
+  text: string;
+  queries: string[];
+  valid: boolean;
+}
+
+/** Rewards of one rollout, in the rollouts' order; null: the judge gave no answer. */
+export interface ScoreRow {
+  reader_id: string;
+  sample: number;
+  align: number | null;
+  cov: number | null;
+  spec: number | null;
+  div: number | null;
+  struct: number | null;
+  total: number | null;
+}
+
+/** One figure of a training log: long form, so that a new metric needs no new column. */
+export interface LogRow {
+  round: number;
+  metric: string;
+  value: number;
+}
+
 /** A signal as the model and the judge see it. */
 export interface Signal {
   kind: SignalKind;

@@ -1,6 +1,7 @@
 /** What the report and summary.json say of one run. Every number that estimates something is an interval. */
 import type { Json } from '../pipeline/stages.ts';
-import type { Evaluation, Experiment, LogRow, Sweep } from '../training/results.ts';
+import type { LogRow } from '../data/rows.ts';
+import type { Evaluation, Experiment, Sweep } from '../training/results.ts';
 
 export interface StageSummary {
   name: string;

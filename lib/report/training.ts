@@ -1,7 +1,7 @@
 /** How the models learnt: reward beside what must not be hacked, held-out recall and coverage. */
 import { html, raw } from 'hono/html';
 import { rewardNames } from '../method/rewards.ts';
-import type { LogRow } from '../training/results.ts';
+import type { LogRow } from '../data/rows.ts';
 import type { ReportData } from './data.ts';
 import { type Section, table } from './text.ts';
 import { type CurvePoint, curves } from './plots.ts';

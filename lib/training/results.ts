@@ -71,10 +71,3 @@ export interface Experiment {
     errors: number;
   }[];
 }
-
-/** One line of a training log: long form, so that a new metric needs no new column. */
-export interface LogRow {
-  round: number;
-  metric: string;
-  value: number;
-}

@@ -1,0 +1,175 @@
+/**
+ * The small base models, trained from nothing on generated worlds that no run uses: first to copy (texts to their key phrases), then
+ * to write weak labels for readers. The demo starts from them, as the paper starts from Qwen.
+ */
+import type { Dataset } from '../data/dataset.ts';
+import { datasetOf } from '../data/dataset.ts';
+import { generateWorld } from '../data/world/world.ts';
+import { worldTexts } from '../data/world/texts.ts';
+import { baseSpecials, completionOf, promptOf } from '../method/prompt.ts';
+import { keyPhraseOfArticle } from '../method/weak-labels.ts';
+import { Random } from '../random.ts';
+import { trainTextEncoder } from '../retrieval/encoder.ts';
+import { trainByteBpe } from '../tensor/bpe.ts';
+import type { LanguageModel } from '../tensor/language-model.ts';
+import { initialParameters, type ModelConfig } from '../tensor/llama.ts';
+import { openTokenizer, type Tokenizer } from '../tensor/tokenizer.ts';
+import { createLabeler, type Labeler } from './labels.ts';
+import { type Example, trainSupervised } from './supervised.ts';
+
+/** Everything that decides a base model's bytes, beside the code. */
+export interface PretrainPlan {
+  seed: number;
+  worlds: readonly number[];
+  readersPerWorld: number;
+  vocabularySize: number;
+  maxPromptTokens: number;
+  models: readonly BaseModelPlan[];
+}
+
+export interface BaseModelPlan {
+  name: string;
+  hidden: number;
+  layers: number;
+  heads: number;
+  intermediate: number;
+  batch: number;
+  copySteps: number;
+  labelSteps: number;
+  learningRate: number;
+}
+
+/** What is shared by all sizes: made once. */
+export interface PretrainCorpus {
+  tokenizerJson: object;
+  tokenizer: Tokenizer;
+  worlds: { dataset: Dataset; label: Labeler }[];
+}
+
+/** Generates the worlds, trains the tokenizer and one text encoder (for the weak labels) on them. */
+export async function preparePretraining(
+  plan: PretrainPlan,
+  threads: number,
+  say: (text: string) => void,
+): Promise<PretrainCorpus> {
+  const sizes = {
+    historyArticles: 4000,
+    poolArticles: 2000,
+    trainReaders: plan.readersPerWorld,
+    devReaders: 0,
+    testReaders: 0,
+    newcomers: false,
+  };
+  say(`generating ${plan.worlds.length} worlds`);
+  const datasets = plan.worlds.map((seed) => datasetOf(generateWorld({ ...sizes, seed })));
+  say('training the tokenizer');
+  const tokenizerJson = trainByteBpe(bpeTexts({ ...sizes, trainReaders: 1000, seed: plan.worlds[0] }), {
+    vocabularySize: plan.vocabularySize,
+    specials: [...baseSpecials],
+  });
+  const tokenizer = openTokenizer(tokenizerJson);
+  say('training the text encoder that groups signals');
+  const articles = [...datasets[0].history, ...datasets[0].pool('train')];
+  const embedder = await trainTextEncoder({
+    articles,
+    signals: datasets[0].readers('train').flatMap((reader) => reader.signals.map(({ text }) => text)),
+    dimensions: 64,
+    steps: 400,
+    batch: 256,
+    learningRate: 5e-3,
+    seed: plan.seed,
+    threads,
+  });
+  const worlds = [];
+  for (const dataset of datasets)
+    worlds.push({ dataset, label: await createLabeler(dataset.readers('train'), dataset.articles, embedder) });
+  return { tokenizerJson, tokenizer, worlds };
+}
+
+function* bpeTexts(settings: Parameters<typeof worldTexts>[0]): Generator<string> {
+  for (const { text } of worldTexts(settings)) yield ` ${text.toLowerCase()}`;
+}
+
+/** Trains one size; returns the model and its losses (nats a token) after copying and after labels. */
+export async function pretrain(
+  model: BaseModelPlan,
+  plan: PretrainPlan,
+  corpus: PretrainCorpus,
+  threads: number,
+  report: (phase: string, step: number, steps: number, loss: number, tokens: number) => void,
+): Promise<{ model: LanguageModel; copyLoss: number; labelLoss: number; tokens: number; parameters: number }> {
+  const config = baseConfig(model, plan, corpus.tokenizer);
+  const trained: LanguageModel = {
+    config,
+    parameters: initialParameters(config, plan.seed),
+    tokenizer: corpus.tokenizer,
+  };
+  const phase = (
+    name: string,
+    steps: number,
+    example: (random: Random) => Example,
+  ): ReturnType<typeof trainSupervised> =>
+    trainSupervised(trained, {
+      steps,
+      learningRate: model.learningRate,
+      warmupSteps: 50,
+      weightDecay: 0.01,
+      threads,
+      batch: (step) => {
+        const random = new Random('pretrain', plan.seed, model.name, name, step);
+        return Array.from({ length: model.batch }, () => example(random));
+      },
+      report: (step, loss, tokens) => report(name, step, steps, loss, tokens),
+    });
+  const copy = await phase('copy', model.copySteps, (random) => copyExample(random, plan, corpus));
+  const labels = await phase('labels', model.labelSteps, (random) => labelExample(random, plan, corpus));
+  const parameters = [...trained.parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+  return {
+    model: trained,
+    copyLoss: copy.loss,
+    labelLoss: labels.loss,
+    tokens: copy.tokens + labels.tokens,
+    parameters,
+  };
+}
+
+/** 1 to 3 article texts as clicks; the list is their key phrases: what grounding is made of. */
+function copyExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example {
+  const { dataset } = random.pick(worlds);
+  const articles = Array.from({ length: 1 + random.integer(3) }, () => random.pick(dataset.history));
+  const signals = articles.map(({ title, abstract }) => ({
+    kind: 'click' as const,
+    text: random.uniform() < 0.7 ? title : abstract,
+    at: 0,
+    articleId: null,
+  }));
+  const list = articles.map(({ title, abstract }) => keyPhraseOfArticle(title, abstract)).join('\n');
+  return { prompt: promptOf(signals, tokenizer, plan.maxPromptTokens), completion: completionOf(list, tokenizer) };
+}
+
+/** A reader of some world, and a weak label for it. */
+function labelExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example {
+  const { dataset, label } = random.pick(worlds);
+  const reader = random.pick(dataset.readers('train'));
+  return {
+    prompt: promptOf(reader.signals, tokenizer, plan.maxPromptTokens),
+    completion: completionOf(label(reader, random), tokenizer),
+  };
+}
+
+function baseConfig(model: BaseModelPlan, plan: PretrainPlan, tokenizer: Tokenizer): ModelConfig {
+  return {
+    family: 'llama',
+    vocabularySize: tokenizer.vocabularySize,
+    hiddenSize: model.hidden,
+    intermediateSize: model.intermediate,
+    layers: model.layers,
+    heads: model.heads,
+    keyValueHeads: model.heads,
+    headSize: model.hidden / model.heads,
+    maxPositions: 512,
+    ropeTheta: 10_000,
+    normEpsilon: 1e-5,
+    tiedEmbeddings: true,
+  } as unknown as ModelConfig;
+}
