@@ -52,7 +52,7 @@ const rules: Record<PersonalKind, readonly Rule[]> = {
       keep: whole,
     },
   ],
-  iban: [{ pattern: /(?<![\p{L}\p{N}])[a-z]{2}\d{2}(?: ?[a-z\d]){11,38}/giu, keep: ibanLength }],
+  iban: [{ pattern: /(?<![\p{L}\p{N}])[a-z]{2}\d{2}(?: ?[a-z\d]){11,30}/giu, keep: ibanLength }],
   card: [
     {
       pattern: /(?<![\d.,-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d]|[.,]\d)/g,
@@ -103,21 +103,30 @@ function isCard(match: string): boolean {
   return sum % 10 === 0;
 }
 
-/** Characters of the longest prefix that is an IBAN (ISO 13616: 15 to 34 characters, remainder 1 modulo 97); 0 where none is. */
+/** Characters of an IBAN's country, in registry order: a match may run into the next word, the length says where it ends. */
+const ibanLengths = new Map(
+  `AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 FO18 FR27 GB22 GE22
+  GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 MC27 MD24 ME22 MK19 MR27 MT31
+  MU30 NL18 NO15 PK24 PL28 PS29 PT25 QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20`
+    .split(/\s+/)
+    .map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]),
+);
+
+/** Characters of the match that are an IBAN (ISO 13616: the country's length, remainder 1 modulo 97); 0 where none is. */
 function ibanLength(match: string): number {
-  for (let end = match.length; end >= 15; end--) {
-    const next = match[end];
-    if (match[end - 1] === ' ' || (next !== undefined && next !== ' ')) continue;
-    const compact = match.slice(0, end).replaceAll(' ', '').toUpperCase();
-    if (compact.length < 15) return 0;
-    if (compact.length > 34) continue;
-    let remainder = 0;
-    for (const character of compact.slice(4) + compact.slice(0, 4)) {
-      for (const digit of String(Number.parseInt(character, 36))) remainder = (remainder * 10 + Number(digit)) % 97;
-    }
-    if (remainder === 1) return end;
+  const length = ibanLengths.get(match.slice(0, 2).toUpperCase()) ?? Number.POSITIVE_INFINITY;
+  let end = 0;
+  for (let taken = 0; taken < length; end++) {
+    if (end === match.length) return 0;
+    if (match[end] !== ' ') taken++;
   }
-  return 0;
+  if (/[a-z\d]/i.test(match[end] ?? '')) return 0;
+  const compact = match.slice(0, end).replaceAll(' ', '').toUpperCase();
+  let remainder = 0;
+  for (const character of compact.slice(4) + compact.slice(0, 4)) {
+    for (const digit of String(Number.parseInt(character, 36))) remainder = (remainder * 10 + Number(digit)) % 97;
+  }
+  return remainder === 1 ? end : 0;
 }
 
 /** Eight groups, or at least three around one "::". A time of day has no "::" and too few groups. */

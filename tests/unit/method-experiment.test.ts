@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { alwaysValidP, compareArms, meanEstimate, ratioEstimate, srmP } from '../../lib/method/experiment.ts';
+import { benjaminiHochberg, holm, welch, wilcoxon } from '../../lib/method/statistics.ts';
+import { assignArm, type ExperimentState, verdict, type VerdictSettings } from '../../lib/method/verdict.ts';
+import { Random } from '../../lib/random.ts';
+
+describe('assignment', () => {
+  it('keeps every treated reader treated as the share grows', () => {
+    fc.assert(
+      fc.property(
+        fc.string(),
+        fc.string(),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (reader, salt, a, b) => {
+          const [less, more] = [Math.min(a, b), Math.max(a, b)];
+          if (assignArm(reader, salt, less) === 'treatment') expect(assignArm(reader, salt, more)).toBe('treatment');
+          expect(assignArm(reader, salt, 0)).toBe('control');
+          expect(assignArm(reader, salt, 1)).toBe('treatment');
+        },
+      ),
+    );
+  });
+
+  it('splits as planned, and independently of other experiments', () => {
+    const readers = Array.from({ length: 40_000 }, (_, i) => `reader-${i}`);
+    for (const share of [0.05, 0.25, 0.5]) {
+      const treated = readers.filter((reader) => assignArm(reader, 'salt', share) === 'treatment').length;
+      expect(srmP([treated, readers.length - treated], [share, 1 - share])).toBeGreaterThan(0.001);
+    }
+    const first = readers.filter((reader) => assignArm(reader, 'first', 0.5) === 'treatment');
+    const both = first.filter((reader) => assignArm(reader, 'second', 0.5) === 'treatment').length;
+    expect(srmP([both, first.length - both], [0.5, 0.5])).toBeGreaterThan(0.001);
+  });
+});
+
+describe('statistics', () => {
+  it('Holm and Benjamini-Hochberg keep the order of p values and never lower one', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 12 }), (p) => {
+        for (const adjusted of [holm(p), benjaminiHochberg(p)]) {
+          adjusted.forEach((value, i) => {
+            expect(value).toBeGreaterThanOrEqual(p[i] - 1e-15);
+            expect(value).toBeLessThanOrEqual(1);
+            adjusted.forEach((other, j) => {
+              if (p[i] < p[j]) expect(value).toBeLessThanOrEqual(other);
+            });
+          });
+        }
+      }),
+    );
+  });
+
+  it('the signed-rank test is exact for few pairs, and corrected for ties and zeros', () => {
+    // SciPy 1.17: wilcoxon([1, 2, 3, 4, -5]).pvalue, wilcoxon([1, 2, 3, 4, 5, 6]).pvalue
+    expect(wilcoxon([1, 2, 3, 4, -5], [0, 0, 0, 0, 0])).toBe(0.625);
+    expect(wilcoxon([1, 2, 3, 4, 5, 6], [0, 0, 0, 0, 0, 0])).toBe(0.03125);
+    // SciPy 1.17, on differences with ties and zeros.
+    const tied = Array.from({ length: 60 }, (_, i) => ((i * 7) % 11) - 4);
+    expect(
+      wilcoxon(
+        tied,
+        tied.map(() => 0),
+      ),
+    ).toBeCloseTo(0.020689043721346168, 9);
+    expect(wilcoxon([1, 1], [1, 1])).toBe(1);
+  });
+
+  it('an always-valid p rejects a true null no more often than it says, however often it is looked at', () => {
+    const random = new Random('peeking');
+    let rejected = 0;
+    for (let trial = 0; trial < 400; trial++) {
+      let sum = 0;
+      for (let n = 1; n <= 300; n++) {
+        sum += random.normal();
+        if (alwaysValidP({ mean: sum / n, n, variance: 1, mixtureVariance: 0.01 }) < 0.05) {
+          rejected++;
+          break;
+        }
+      }
+    }
+    expect(rejected / 400).toBeLessThan(0.05);
+  });
+});
+
+describe('comparing arms', () => {
+  const simulate = (seed: number, lift: number, readers: number): { clicks: number[]; shown: number[] } => {
+    const random = new Random('ctr', seed);
+    const shown = Array.from({ length: readers }, () => 1 + random.poisson(8));
+    const clicks = shown.map((views) => {
+      const rate = Math.min(1, 0.1 * lift * random.exponential());
+      return Array.from({ length: views }).filter(() => random.uniform() < rate).length;
+    });
+    return { clicks, shown };
+  };
+
+  it('the delta method’s interval of a CTR ratio covers the truth about as often as it says', () => {
+    let covered = 0;
+    for (let trial = 0; trial < 200; trial++) {
+      const treatment = simulate(trial * 2, 1, 200);
+      const control = simulate(trial * 2 + 1, 1, 200);
+      const { relative } = compareArms(
+        ratioEstimate(treatment.clicks, treatment.shown),
+        ratioEstimate(control.clicks, control.shown),
+      );
+      if (relative.low <= 0 && relative.high >= 0) covered++;
+    }
+    expect(covered / 200).toBeGreaterThan(0.9);
+    expect(covered / 200).toBeLessThan(0.99);
+  });
+
+  it('agrees with Welch for means of large samples', () => {
+    const random = new Random('means');
+    const a = Array.from({ length: 5000 }, () => random.normal(5.1, 1));
+    const b = Array.from({ length: 5000 }, () => random.normal(5, 1));
+    const compared = compareArms(meanEstimate(a), meanEstimate(b));
+    const tested = welch(a, b);
+    expect(compared.p).toBeCloseTo(tested.p, 4);
+    expect(compared.difference.low).toBeCloseTo(tested.low, 4);
+    expect(compared.relative.mean).toBeCloseTo(compared.treatment / compared.control - 1, 12);
+  });
+
+  it('finds no difference between constant arms', () => {
+    const same = meanEstimate([1, 1, 1]);
+    expect(compareArms(same, same).p).toBe(1);
+  });
+});
+
+describe('the verdict', () => {
+  const settings: VerdictSettings = {
+    minimumSample: 200,
+    significance: 0.05,
+    srmThreshold: 0.001,
+    guardrails: { ctrDrop: 0.1, errorRate: 0.02, p95Ms: 500 },
+  };
+  const metric = (mean: number, p: number, width = 0.02) => ({
+    relative: { mean, low: mean - width, high: mean + width },
+    p,
+  });
+  const state: ExperimentState = {
+    finished: true,
+    readers: { control: 2000, treatment: 1900 },
+    srmP: 0.4,
+    metrics: { ctr: metric(0.05, 0.001), dau: metric(0.01, 0.3), coldDau: metric(0.02, 0.4) },
+    errorRate: 0,
+    p95Ms: 40,
+  };
+  const outcome = (change: Partial<ExperimentState>): string => verdict({ ...state, ...change }, settings).outcome;
+
+  it('promotes a significant gain once the plan is over', () => {
+    expect(outcome({})).toBe('promote');
+    expect(outcome({ finished: false })).toBe('running');
+  });
+
+  it('rejects where any metric fell significantly', () => {
+    expect(outcome({ metrics: { ctr: metric(0.05, 0.001), dau: metric(-0.03, 0.002) } })).toBe('reject');
+  });
+
+  it('is inconclusive without significance, corrected for the number of metrics', () => {
+    expect(outcome({ metrics: { ctr: metric(0.05, 0.03), dau: metric(0, 0.9), coldDau: metric(0, 0.8) } })).toBe(
+      'inconclusive',
+    );
+    expect(outcome({ metrics: { ctr: metric(0.05, 0.03) } })).toBe('promote');
+  });
+
+  it('rolls back on a broken guardrail, finished or not', () => {
+    expect(outcome({ finished: false, errorRate: 0.05 })).toBe('rollback');
+    expect(outcome({ finished: false, p95Ms: 501 })).toBe('rollback');
+    expect(outcome({ finished: false, metrics: { ctr: metric(-0.2, 0.001) } })).toBe('rollback');
+  });
+
+  it('takes no CTR drop for one whose interval holds zero, or whose sample is small', () => {
+    expect(outcome({ finished: false, metrics: { ctr: metric(-0.2, 0.2, 0.3) } })).toBe('running');
+    expect(
+      outcome({ finished: false, readers: { control: 2000, treatment: 50 }, metrics: { ctr: metric(-0.2, 0.001) } }),
+    ).toBe('running');
+  });
+
+  it('holds where the split is broken or the sample too small', () => {
+    expect(outcome({ srmP: 1e-5 })).toBe('inconclusive');
+    expect(outcome({ finished: false, srmP: 1e-5 })).toBe('inconclusive');
+    expect(outcome({ readers: { control: 2000, treatment: 199 } })).toBe('inconclusive');
+  });
+
+  it('never promotes with a broken guardrail, a broken split, a small sample or an unfinished plan, and always says why', () => {
+    const p = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.record({
+          finished: fc.boolean(),
+          readers: fc.record({ control: fc.nat(1000), treatment: fc.nat(1000) }),
+          srmP: p,
+          errorRate: fc.double({ min: 0, max: 0.04, noNaN: true }),
+          p95Ms: fc.double({ min: 0, max: 1000, noNaN: true }),
+          metrics: fc.dictionary(
+            fc.constantFrom('ctr', 'dau', 'coldDau'),
+            fc.tuple(fc.double({ min: -0.3, max: 0.3, noNaN: true }), p).map(([mean, value]) => metric(mean, value)),
+          ),
+        }),
+        (any) => {
+          const decided = verdict(any, settings);
+          expect(decided.reasons.length).toBeGreaterThan(0);
+          if (decided.outcome !== 'promote') return;
+          expect(any.finished && any.srmP >= 0.001 && any.errorRate <= 0.02 && any.p95Ms <= 500).toBe(true);
+          expect(Math.min(any.readers.control, any.readers.treatment)).toBeGreaterThanOrEqual(200);
+        },
+      ),
+    );
+  });
+});
