@@ -1,0 +1,206 @@
+/**
+ * Text to token ids and back, from the tokenizer files of a Hugging Face model folder.
+ *
+ * Two ways in, never mixed: `encodeText` is for what people wrote and cannot make a special token, whatever the text spells;
+ * `encodeWithSpecials` is for templates that we trust.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Tokenizer as Library } from '@huggingface/tokenizers';
+import { CheckpointError } from '../errors.ts';
+import { type AddedToken, type ChatMessage, chatPieces, tokenString } from './chat.ts';
+
+export interface Tokenizer {
+  /** One more than the largest id. */
+  readonly vocabularySize: number;
+  /** Ids that end a completion; the first is the one that training appends. Empty where no file names one. */
+  readonly stopIds: readonly number[];
+  readonly padId: number | undefined;
+  /** Ids of plain text. Special-token strings in it are encoded by their letters. */
+  encodeText(text: string): number[];
+  /** Ids of trusted text: special-token strings become those tokens. Nothing is added before or after. */
+  encodeWithSpecials(text: string): number[];
+  /** Text of ids; special tokens are spelled out, ids without a token (padded tables) are nothing, broken UTF-8 is U+FFFD. */
+  decode(ids: ArrayLike<number>): string;
+  /** The id of a token by its exact string. */
+  id(token: string): number | undefined;
+  /** Present where the model has a chat template: ids of the conversation, up to where the assistant begins to write. Contents are encoded as plain text. */
+  readonly chat?: (messages: readonly ChatMessage[]) => number[];
+  /** What it was read from, to be saved with a model. */
+  readonly files: TokenizerFiles;
+}
+
+export interface TokenizerFiles {
+  /** tokenizer.json */
+  tokenizer: object;
+  /** tokenizer_config.json; {} where there is none. */
+  config: Readonly<Record<string, unknown>>;
+  /** chat_template.jinja, or the template in tokenizer_config.json. */
+  chatTemplate: string | null;
+}
+
+/**
+ * From a model folder (tokenizer.json; tokenizer_config.json, chat_template.jinja and the end tokens of generation_config.json or
+ * config.json where present), or from the object of a tokenizer.json. Throws CheckpointError.
+ */
+export function openTokenizer(source: string | object): Tokenizer {
+  if (typeof source !== 'string') {
+    return tokenizerOf({ tokenizer: source, config: {}, chatTemplate: null }, [], '(tokenizer.json object)');
+  }
+  const config = readJson(join(source, 'tokenizer_config.json')) ?? {};
+  const tokenizer = readJson(join(source, 'tokenizer.json'));
+  if (!tokenizer) {
+    throw new CheckpointError({
+      path: source,
+      problem: 'it has no tokenizer.json',
+      remedy: 'save the tokenizer with save_pretrained of a fast tokenizer',
+    });
+  }
+  const ends = [readJson(join(source, 'generation_config.json')), readJson(join(source, 'config.json'))];
+  const endIds = ends.flatMap((part) => part?.eos_token_id ?? []).filter((id) => typeof id === 'number');
+  return tokenizerOf({ tokenizer, config, chatTemplate: chatTemplateOf(source, config) }, endIds, source);
+}
+
+/** Where no file names the end token: the usual ones, in the order of chat before text. */
+const usualEnds = ['<|im_end|>', '<|eot_id|>', '<|endoftext|>', '<|end_of_text|>', '</s>'];
+
+function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: string): Tokenizer {
+  const full = libraryOf(files.tokenizer, path);
+  const encodePlain = plainEncoder(files.tokenizer, path);
+  const id = (token: string): number | undefined => full.token_to_id(token);
+  const { config, chatTemplate } = files;
+  const named = [tokenString(config.eos_token), ...usualEnds].map((token) =>
+    token === undefined ? undefined : id(token),
+  );
+  const configured = [named[0], ...endIds].filter((end) => end !== undefined);
+  const usual = named.find((end) => end !== undefined);
+  const stopIds = configured.length > 0 ? [...new Set(configured)] : usual === undefined ? [] : [usual];
+  const padToken = tokenString(config.pad_token);
+  const chat = (messages: readonly ChatMessage[]): number[] =>
+    chatPieces(chatTemplate ?? '', messages, { config, addedTokens: addedTokensOf(files.tokenizer), path }).flatMap(
+      (piece) => ('token' in piece ? piece.token : encodePlain(piece.text)),
+    );
+  return {
+    vocabularySize: vocabularySizeOf(full),
+    stopIds,
+    padId: padToken === undefined ? undefined : id(padToken),
+    encodeText: encodePlain,
+    encodeWithSpecials: (text) => full.encode(text, { add_special_tokens: false }).ids,
+    decode: (ids) => {
+      const known = Array.from(ids).filter((token) => full.id_to_token(token) !== undefined);
+      return known.length === 0 ? '' : full.decode(known, { clean_up_tokenization_spaces: false });
+    },
+    id,
+    ...(chatTemplate === null ? {} : { chat }),
+    files,
+  };
+}
+
+/** What we read of a tokenizer.json ourselves. */
+interface TokenizerParts {
+  added_tokens?: AddedToken[];
+  normalizer?: unknown;
+  pre_tokenizer?: { type?: string; add_prefix_space?: boolean; use_regex?: boolean } | null;
+  model?: {
+    type?: string;
+    unk_token?: string | null;
+    vocab?: Record<string, number>;
+    merges?: (string | [string, string])[];
+  };
+}
+
+function addedTokensOf(tokenizer: object): AddedToken[] {
+  return (tokenizer as TokenizerParts).added_tokens ?? [];
+}
+
+function libraryOf(tokenizer: object, path: string): Library {
+  try {
+    return new Library(tokenizer, {});
+  } catch (cause) {
+    throw new CheckpointError({
+      path,
+      problem: 'its tokenizer.json cannot be read',
+      cause,
+      remedy: 'save it with save_pretrained of a fast tokenizer',
+    });
+  }
+}
+
+/** Words remembered with their ids: text repeats itself, and merging is slow. */
+const REMEMBERED_WORDS = 200_000;
+
+/** GPT-2's pattern: cuts text where the byte-level pre-tokenizer cuts it, so that words can be looked up one by one. */
+const byteLevelWords = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+
+/** Encodes with a copy of the tokenizer that has no special tokens: not declared, not in the vocabulary, not reachable by merges. */
+function plainEncoder(tokenizer: object, path: string): (text: string) => number[] {
+  const { normalizer, pre_tokenizer: splitter } = tokenizer as TokenizerParts;
+  const library = libraryOf(withoutSpecials(tokenizer), path);
+  const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  const cutsWords = splitter?.type === 'ByteLevel' && !splitter.add_prefix_space && splitter.use_regex !== false;
+  if (normalizer || !cutsWords) return encode;
+  const remembered = new Map<string, number[]>();
+  return (text) => {
+    const ids: number[] = [];
+    for (const word of text.match(byteLevelWords) ?? []) {
+      let wordIds = remembered.get(word);
+      if (!wordIds) {
+        wordIds = encode(word);
+        if (remembered.size >= REMEMBERED_WORDS) remembered.clear();
+        remembered.set(word, wordIds);
+      }
+      for (const id of wordIds) ids.push(id);
+    }
+    return ids;
+  };
+}
+
+function withoutSpecials(tokenizer: object): object {
+  const { model } = tokenizer as TokenizerParts;
+  const specials = new Set(
+    addedTokensOf(tokenizer)
+      .filter(({ special }) => special)
+      .map(({ content }) => content),
+  );
+  specials.delete(model?.unk_token ?? '');
+  const plain = { ...tokenizer, added_tokens: [], post_processor: null };
+  if (model?.type !== 'BPE' || !model.vocab) return plain;
+  const spells = (merge: string | [string, string]): string =>
+    typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
+  return {
+    ...plain,
+    model: {
+      ...model,
+      vocab: Object.fromEntries(Object.entries(model.vocab).filter(([token]) => !specials.has(token))),
+      merges: model.merges?.filter((merge) => !specials.has(spells(merge))),
+    },
+  };
+}
+
+function vocabularySizeOf(library: Library): number {
+  const ids = library.get_vocab(true).values() as Iterable<number>;
+  let size = 0;
+  for (const id of ids) size = Math.max(size, id + 1);
+  return size;
+}
+
+function chatTemplateOf(folder: string, config: Readonly<Record<string, unknown>>): string | null {
+  const file = join(folder, 'chat_template.jinja');
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  const template = config.chat_template;
+  if (typeof template === 'string') return template;
+  if (!Array.isArray(template)) return null;
+  const named = template.find((entry: { name?: string }) => entry.name === 'default') as
+    | { template?: string }
+    | undefined;
+  return named?.template ?? null;
+}
+
+function readJson(path: string): Record<string, unknown> | null {
+  if (!existsSync(path)) return null;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  } catch (cause) {
+    throw new CheckpointError({ path, problem: 'it is not JSON', cause });
+  }
+}
