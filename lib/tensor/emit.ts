@@ -59,10 +59,12 @@ export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
     return writer.node('Pad', [x, writer.ints(pads)]);
   },
   gather: (writer, _, inputs) => writer.node('Gather', inputs, { axis: 0 }),
-  scatterRows: (writer, { shape }, [updates, indices]) => {
-    const at = writer.node('Unsqueeze', [writer.node('Cast', [indices], { to: onnxType('int64') }), writer.ints([1])]);
+  // ScatterND would do, but its threads race on equal indices (1.30); ScatterElements runs in order.
+  scatterRows: (writer, { shape, inputs: [updates] }, [values, indices]) => {
+    const column = writer.node('Unsqueeze', [indices, writer.ints([1])]);
+    const at = writer.node('Expand', [column, writer.ints(updates.shape)]);
     const base = writer.node('Expand', [writer.constant(Float32Array.of(0), []), writer.ints(shape)]);
-    return writer.node('ScatterND', [base, at, updates], { reduction: 'add' });
+    return writer.node('ScatterElements', [base, at, values], { axis: 0, reduction: 'add' });
   },
   pick: (writer, _, [x, indices]) => pickLast(writer, x, indices),
   addAt: (writer, _, [base, values, indices]) => {

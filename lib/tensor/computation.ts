@@ -1,0 +1,61 @@
+/** A traced function of parameters and fed values, compiled once for each combination of shapes. */
+import { dtypeOf, input, type Tensor, type TensorData } from './graph.ts';
+import { type Parameters, parameterInputs } from './parameters.ts';
+import { compile, type Feeds, type Session } from './session.ts';
+
+/** Traced inputs by name. */
+export type Traced = Record<string, Tensor>;
+
+export interface ComputationSettings {
+  parameters: Parameters;
+  /** Traces the outputs; called once for each combination of fed shapes. */
+  trace: (parameters: Traced, fed: Traced) => Traced;
+  threads: number;
+  /**
+   * Parameters become part of the compiled model: much faster for few rows, but later changes of their numbers are not seen. Default:
+   * false, they are fed at each run.
+   */
+  frozen?: boolean;
+  /** Compiled shapes kept at the same time; the least recently used is let go. Default 6. */
+  cache?: number;
+}
+
+export interface Computation {
+  run(feeds: Feeds, into?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  release(): Promise<void>;
+}
+
+/** Compiles lazily: a new combination of shapes costs some 20 to 500 ms once. */
+export function createComputation(settings: ComputationSettings): Computation {
+  const { parameters, trace, threads, frozen = false, cache = 6 } = settings;
+  const sessions = new Map<string, Promise<Session>>();
+
+  const compileFor = (feeds: Feeds): Promise<Session> => {
+    const fed = Object.entries(feeds).map(([name, { shape, data }]) => [name, input(name, shape, dtypeOf(data))]);
+    const outputs = trace(parameterInputs(parameters), Object.fromEntries(fed));
+    return compile(outputs, { threads, bindings: frozen ? parameters : undefined });
+  };
+  const sessionFor = async (feeds: Feeds): Promise<Session> => {
+    const key = Object.entries(feeds)
+      .map(([name, { shape, data }]) => `${name}:${dtypeOf(data)}[${shape}]`)
+      .sort()
+      .join(' ');
+    const session = sessions.get(key) ?? compileFor(feeds);
+    sessions.delete(key);
+    sessions.set(key, session);
+    if (sessions.size > cache) {
+      const [oldest, unused] = sessions.entries().next().value as [string, Promise<Session>];
+      sessions.delete(oldest);
+      await (await unused).release();
+    }
+    return session;
+  };
+  return {
+    run: async (feeds, into) => (await sessionFor(feeds)).run({ ...Object.fromEntries(parameters), ...feeds }, into),
+    release: async () => {
+      const all = [...sessions.values()];
+      sessions.clear();
+      for (const session of all) await (await session).release();
+    },
+  };
+}

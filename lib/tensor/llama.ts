@@ -1,0 +1,185 @@
+/**
+ * Llama and Qwen2 as one traced function: pre-normalised blocks of grouped-query attention with rotary positions, and SwiGLU (Touvron
+ * et al. 2023). Activations are rows [batch · time, hidden], so that every projection is one matrix product.
+ */
+import type { Traced } from './computation.ts';
+import { constant, type Tensor } from './graph.ts';
+import type { ModelConfig } from './language-model-config.ts';
+import { parameterShapes } from './language-model-config.ts';
+import {
+  add,
+  and,
+  attend,
+  equal,
+  gather,
+  less,
+  matmul,
+  mul,
+  or,
+  range,
+  reshape,
+  rmsNorm,
+  rotary,
+  silu,
+  transpose,
+  where,
+} from './ops.ts';
+import type { Parameters } from './parameters.ts';
+import { Random } from '../random.ts';
+
+/**
+ * Rows of tokens in which completions share a prompt. All int32 [batch, time]. A token attends to itself and to those before it, in
+ * its row, whose `segment` is its own or its `parent`: a prompt is a segment that is its own parent, a completion one whose parent is
+ * its prompt. Padding is segment -1, parent -1. So one row may hold several groups.
+ */
+export interface PackedTokens {
+  ids: Tensor;
+  positions: Tensor;
+  segment: Tensor;
+  parent: Tensor;
+}
+
+/**
+ * Attention of one layer: queries [batch, time, heads · headDim], keys and values [batch, time, keyValueHeads · headDim], queries and
+ * keys rotated → [batch · time, heads · headDim]. Where keys come from besides (a cache) is the caller's business.
+ */
+export type Attention = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor;
+
+/** Final hidden states [batch · time, hidden] of packed rows. */
+export function hiddenStates(config: ModelConfig, p: Traced, tokens: PackedTokens): Tensor {
+  const bias = packedBias(tokens);
+  const time = tokens.ids.shape[1];
+  return transformer(config, p, tokens.ids, tokens.positions, time, (_, queries, keys, values) =>
+    groupedAttention(config, queries, splitHeads(keys, config), splitHeads(values, config), bias),
+  );
+}
+
+/** The network around its attention: int ids and positions [batch, time] (all positions below `positionLimit`) → [batch · time, hidden]. */
+export function transformer(
+  config: ModelConfig,
+  p: Traced,
+  ids: Tensor,
+  positions: Tensor,
+  positionLimit: number,
+  attention: Attention,
+): Tensor {
+  const [batch, time] = ids.shape;
+  const { cosine, sine } = rotaryTables(config, positionLimit);
+  let x = gather(p['model.embed_tokens.weight'], reshape(ids, [-1]));
+  for (let layer = 0; layer < config.layers; layer++) {
+    const prefix = `model.layers.${layer}`;
+    const normed = rmsNorm(x, p[`${prefix}.input_layernorm.weight`], config.rmsEpsilon);
+    const project = (name: string): Tensor =>
+      reshape(linear(p, `${prefix}.self_attn.${name}_proj`, normed), [batch, time, -1]);
+    const rotated = (name: string): Tensor => rotary(project(name), positions, cosine, sine);
+    const attended = attention(layer, rotated('q'), rotated('k'), project('v'));
+    x = add(x, linear(p, `${prefix}.self_attn.o_proj`, attended));
+    const second = rmsNorm(x, p[`${prefix}.post_attention_layernorm.weight`], config.rmsEpsilon);
+    const gated = mul(silu(linear(p, `${prefix}.mlp.gate_proj`, second)), linear(p, `${prefix}.mlp.up_proj`, second));
+    x = add(x, linear(p, `${prefix}.mlp.down_proj`, gated));
+  }
+  return rmsNorm(x, p['model.norm.weight'], config.rmsEpsilon);
+}
+
+/** The output layer: [rows, hidden] → logits [rows, vocabulary]. */
+export function outputLogits(config: ModelConfig, p: Traced, hidden: Tensor): Tensor {
+  return matmul(hidden, outputTable(config, p), { transB: true });
+}
+
+/** The output layer's matrix [vocabulary, hidden]: the embeddings where they are tied. */
+export function outputTable(config: ModelConfig, p: Traced): Tensor {
+  return p[config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight'];
+}
+
+/** [batch, time, keyValueHeads · headDim] → [batch, keyValueHeads, time, headDim]: the layout of a KV cache. */
+export function splitHeads(x: Tensor, { keyValueHeads, headDim }: ModelConfig): Tensor {
+  const [batch, time] = x.shape;
+  return transpose(reshape(x, [batch, time, keyValueHeads, headDim]), [0, 2, 1, 3]);
+}
+
+/**
+ * Queries [batch, time, heads · headDim] on keys and values [batch, keyValueHeads, keys, headDim], with a bias [batch or 1, time or 1,
+ * keys] added to the scores → [batch · time, heads · headDim].
+ */
+export function groupedAttention(
+  config: ModelConfig,
+  queries: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  bias: Tensor,
+): Tensor {
+  const { heads, keyValueHeads, headDim } = config;
+  const [batch, time] = queries.shape;
+  const length = keys.shape[2];
+  const shared = heads / keyValueHeads;
+  const q = transpose(reshape(queries, [batch, time, keyValueHeads, shared, headDim]), [0, 2, 3, 1, 4]);
+  const rows = [batch, keyValueHeads, shared * time];
+  const scores = matmul(reshape(q, [...rows, headDim]), keys, { transB: true, scale: 1 / Math.sqrt(headDim) });
+  const biased = add(
+    reshape(scores, [batch, keyValueHeads, shared, time, length]),
+    reshape(bias, [bias.shape[0], 1, 1, bias.shape[1], length]),
+  );
+  const out = attend(reshape(biased, [...rows, length]), values);
+  return reshape(transpose(reshape(out, [batch, keyValueHeads, shared, time, headDim]), [0, 3, 1, 2, 4]), [
+    batch * time,
+    heads * headDim,
+  ]);
+}
+
+/** 0 where a token may attend, -1e9 elsewhere: [batch, time, time]. */
+export function packedBias({ segment, parent }: PackedTokens): Tensor {
+  const [batch, time] = segment.shape;
+  const key = reshape(segment, [batch, 1, time]);
+  const query = (x: Tensor): Tensor => reshape(x, [batch, time, 1]);
+  const own = or(equal(key, query(segment)), equal(key, query(parent)));
+  const index = range(time);
+  const past = less(reshape(index, [1, 1, time]), add(reshape(index, [1, time, 1]), 1));
+  return where(and(own, past), 0, -1e9);
+}
+
+/** cos and sin of position · θ^(-2i/headDim): constants [positions, headDim / 2], rounded to float32 where Transformers rounds. */
+export function rotaryTables(config: ModelConfig, positions: number): { cosine: Tensor; sine: Tensor } {
+  const half = config.headDim / 2;
+  const angles = new Float32Array(positions * half);
+  for (let i = 0; i < half; i++) {
+    const frequency = Math.fround(1 / Math.fround(config.ropeTheta ** ((2 * i) / config.headDim)));
+    for (let position = 0; position < positions; position++) angles[position * half + i] = position * frequency;
+  }
+  const table = (of: (angle: number) => number): Tensor => constant(angles.map(of), [positions, half]);
+  return { cosine: table(Math.cos), sine: table(Math.sin) };
+}
+
+/**
+ * Random weights, a function of the seed. A tied table serves the input, where rows of length √hidden suit the residual stream, and the
+ * output, where rows of length 1 do: it starts at the former, and the last norm's weight at 1/√hidden makes up for it. What is exported is a
+ * plain Llama or Qwen2.
+ */
+export function initialParameters(config: ModelConfig, seed: number): Parameters {
+  const outputScale = 1 / Math.sqrt(config.hiddenSize);
+  return new Map(
+    [...parameterShapes(config)].map(([name, shape]) => {
+      const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
+      if (name === 'model.norm.weight' && config.tiedEmbeddings) data.fill(outputScale);
+      else if (name.endsWith('norm.weight')) data.fill(1);
+      else if (!name.endsWith('bias')) fillNormal(data, new Random(seed, 'initial', name), deviationOf(name, shape));
+      return [name, { shape, data }];
+    }),
+  );
+}
+
+/** .8/√fan-in, half of it where a block writes to the residual stream. */
+function deviationOf(name: string, shape: readonly number[]): number {
+  if (name === 'model.embed_tokens.weight') return 1;
+  const writes = name.endsWith('o_proj.weight') || name.endsWith('down_proj.weight');
+  return (name === 'lm_head.weight' ? 1 : writes ? 0.4 : 0.8) / Math.sqrt(shape[1]);
+}
+
+function fillNormal(data: Float32Array, random: Random, deviation: number): void {
+  for (let i = 0; i < data.length; i++) data[i] = random.normal(0, deviation);
+}
+
+function linear(p: Traced, name: string, x: Tensor): Tensor {
+  const product = matmul(x, p[`${name}.weight`], { transB: true });
+  const bias = p[`${name}.bias`];
+  return bias ? add(product, bias) : product;
+}

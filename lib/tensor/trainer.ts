@@ -1,0 +1,186 @@
+/** The one way to train anything: a traced loss, its gradients as one compiled graph, AdamW. */
+import { NumericsError } from '../errors.ts';
+import { type AdamwSettings, adamwStep, clipScale, globalNorm, type Moments } from './adamw.ts';
+import { createComputation, type Traced } from './computation.ts';
+import { gradients } from './gradient.ts';
+import { sizeOf, type Tensor, type TensorData } from './graph.ts';
+import { copyParameters, type Parameters } from './parameters.ts';
+import type { Feeds } from './session.ts';
+
+export interface TrainerSettings {
+  /** Updated in place. */
+  parameters: Parameters;
+  /** Traces a scalar loss and, if wanted, metrics of any shape. Called once for each combination of fed shapes. */
+  loss: (parameters: Traced, fed: Traced) => { loss: Tensor; metrics?: Traced };
+  adamw: AdamwSettings;
+  threads: number;
+}
+
+export interface StepResult {
+  loss: number;
+  /** Global norm of the gradient before clipping. */
+  gradientNorm: number;
+  /** Scalar metrics, weighted over micro-batches as the loss is. */
+  metrics: Record<string, number>;
+}
+
+/** All that the next step depends on. */
+export interface TrainerState {
+  parameters: Parameters;
+  first: Parameters;
+  second: Parameters;
+  /** Steps made. */
+  step: number;
+}
+
+export interface Trainer {
+  /**
+   * One optimizer step on the sum of the micro-batches' losses, each times its weight (default: 1 / their number). Throws
+   * NumericsError, before anything is changed, when the loss or a gradient is not finite.
+   */
+  step(microBatches: readonly Feeds[], learningRate: number, weights?: readonly number[]): Promise<StepResult>;
+  /** Loss and metrics of one batch; nothing is changed. */
+  evaluate(feeds: Feeds): Promise<{ loss: number; metrics: Record<string, TensorData> }>;
+  /** Gradients of one batch, by parameter; nothing is changed. */
+  gradients(feeds: Feeds): Promise<{ loss: number; gradients: Map<string, Float32Array> }>;
+  /** A copy. */
+  state(): TrainerState;
+  /** Continues from a state, equal to the bit. Throws RangeError when its shapes are not the parameters'. */
+  load(state: TrainerState): void;
+  release(): Promise<void>;
+}
+
+const lossName = 'loss';
+const gradientName = (parameter: string): string => `gradient of ${parameter}`;
+const metricName = (metric: string): string => `metric ${metric}`;
+
+export function createTrainer({ parameters, loss, adamw, threads }: TrainerSettings): Trainer {
+  const names = [...parameters.keys()];
+  const zeros = (): Float32Array[] => [...parameters.values()].map(({ data }) => new Float32Array(data.length));
+  const moments: Moments[] = zeros().map((first) => ({ first, second: new Float32Array(first.length) }));
+  const sums = zeros();
+  let spare: Float32Array[] | null = null;
+  let steps = 0;
+
+  const forward = createComputation({ parameters, threads, trace: (p, x) => flatten(loss(p, x)) });
+  const backward = createComputation({
+    parameters,
+    threads,
+    trace: (p, x) => {
+      const traced = loss(p, x);
+      const grads = gradients(
+        traced.loss,
+        names.map((name) => p[name]),
+      );
+      return { ...flatten(traced), ...Object.fromEntries(grads.map((grad, i) => [gradientName(names[i]), grad])) };
+    },
+  });
+
+  const differentiate = async (feeds: Feeds, into: readonly Float32Array[]) =>
+    readResult(await backward.run(feeds, Object.fromEntries(into.map((array, i) => [gradientName(names[i]), array]))));
+
+  const accumulate = async (feeds: Feeds, weight: number, isFirst: boolean) => {
+    if (isFirst) {
+      const result = await differentiate(feeds, sums);
+      if (weight !== 1) for (const sum of sums) scaleBy(sum, weight);
+      return result;
+    }
+    const target = (spare ??= zeros());
+    const result = await differentiate(feeds, target);
+    sums.forEach((sum, i) => addScaled(sum, target[i], weight));
+    return result;
+  };
+
+  return {
+    step: async (microBatches, learningRate, weights = microBatches.map(() => 1 / microBatches.length)) => {
+      const total: StepResult = { loss: 0, gradientNorm: 0, metrics: {} };
+      for (const [i, feeds] of microBatches.entries()) {
+        const result = await accumulate(feeds, weights[i], i === 0);
+        requireFinite(result.loss, `the loss of micro-batch ${i}`);
+        total.loss += weights[i] * result.loss;
+        for (const [name, data] of Object.entries(result.metrics)) {
+          if (data.length === 1) total.metrics[name] = (total.metrics[name] ?? 0) + weights[i] * Number(data[0]);
+        }
+      }
+      total.gradientNorm = globalNorm(sums);
+      if (!Number.isFinite(total.gradientNorm)) {
+        const bad = names.filter((_, i) => !Number.isFinite(globalNorm([sums[i]])));
+        requireFinite(Number.NaN, bad.length > 0 ? `the gradient of ${bad.join(', ')}` : "the gradient's norm");
+      }
+      steps++;
+      const scale = clipScale(total.gradientNorm, adamw.gradientNorm);
+      names.forEach((name, i) => {
+        const { data } = parameters.get(name) as { data: Float32Array };
+        adamwStep(data, sums[i], moments[i], adamw, { step: steps, learningRate, scale });
+      });
+      return total;
+    },
+    evaluate: async (feeds) => readResult(await forward.run(feeds)),
+    gradients: async (feeds) => {
+      const into = zeros();
+      const result = await differentiate(feeds, into);
+      return { loss: result.loss, gradients: new Map(names.map((name, i) => [name, into[i]])) };
+    },
+    state: () => {
+      const copy = (which: keyof Moments): Parameters =>
+        new Map(
+          [...parameters].map(([name, { shape }], i) => [name, { shape: [...shape], data: moments[i][which].slice() }]),
+        );
+      return { parameters: copyParameters(parameters), first: copy('first'), second: copy('second'), step: steps };
+    },
+    load: (state) => {
+      for (const part of [state.parameters, state.first, state.second]) requireSameShapes(parameters, part);
+      names.forEach((name, i) => {
+        parameters.get(name)?.data.set(dataOf(state.parameters, name));
+        moments[i].first.set(dataOf(state.first, name));
+        moments[i].second.set(dataOf(state.second, name));
+      });
+      steps = state.step;
+    },
+    release: async () => {
+      await forward.release();
+      await backward.release();
+    },
+  };
+}
+
+function flatten({ loss, metrics = {} }: { loss: Tensor; metrics?: Traced }): Traced {
+  const named = Object.entries(metrics).map(([name, metric]) => [metricName(name), metric]);
+  return { [lossName]: loss, ...Object.fromEntries(named) };
+}
+
+function readResult(values: Record<string, TensorData>): { loss: number; metrics: Record<string, TensorData> } {
+  const prefix = metricName('');
+  const metrics = Object.entries(values).flatMap(([name, data]) =>
+    name.startsWith(prefix) ? [[name.slice(prefix.length), data] as const] : [],
+  );
+  return { loss: Number(values[lossName][0]), metrics: Object.fromEntries(metrics) };
+}
+
+function requireFinite(value: number, what: string): void {
+  if (Number.isFinite(value)) return;
+  throw new NumericsError(
+    `${what} is not a finite number. Nothing was changed: lower the learning rate, or look at the batch`,
+  );
+}
+
+function requireSameShapes(parameters: Parameters, other: Parameters): void {
+  for (const [name, { shape }] of parameters) {
+    const loaded = other.get(name);
+    if (!loaded || loaded.shape.join() !== shape.join() || loaded.data.length !== sizeOf(shape)) {
+      throw new RangeError(`the state's ${name} is [${loaded?.shape ?? 'missing'}], the model's [${shape}]`);
+    }
+  }
+}
+
+function dataOf(parameters: Parameters, name: string): Float32Array {
+  return (parameters.get(name) as { data: Float32Array }).data;
+}
+
+function scaleBy(array: Float32Array, factor: number): void {
+  for (let i = 0; i < array.length; i++) array[i] *= factor;
+}
+
+function addScaled(into: Float32Array, array: Float32Array, factor: number): void {
+  for (let i = 0; i < into.length; i++) into[i] += factor * array[i];
+}
