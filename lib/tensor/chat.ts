@@ -44,6 +44,9 @@ export function chatPieces(template: string, messages: readonly ChatMessage[], s
   });
 }
 
+/** Some templates state today's date; a prompt must not depend on the day it is written. The empty expression keeps the template's first newline. */
+const fixedDate = "{% macro strftime_now(format) %}01 Jan 2026{% endmacro %}{{ '' }}";
+
 /** The conversation as one string, for people and comparisons: never tokenize it when strangers wrote the contents. */
 export function renderChat(
   template: string,
@@ -55,12 +58,10 @@ export function renderChat(
     return token === undefined ? [] : [[key, token]];
   });
   try {
-    return new Template(template).render({
+    return new Template(fixedDate + template).render({
       ...Object.fromEntries(tokens),
       messages,
       add_generation_prompt: true,
-      // Some templates state today's date; a prompt must not depend on the day it is written.
-      strftime_now: () => '1 January 2026',
     });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,0 +1,139 @@
+/** A language model as a Hugging Face folder: read, checked, and written so that Transformers loads it. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CheckpointError, NumericsError } from '../errors.ts';
+import {
+  asFloat32,
+  asStored,
+  type FloatDtype,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from '../store/safetensors.ts';
+import { type ModelConfig, modelConfigJson, parameterShapes, parseModelConfig } from './language-model-config.ts';
+import type { Parameters } from './parameters.ts';
+import { openTokenizer, type Tokenizer } from './tokenizer.ts';
+
+export interface LanguageModel {
+  config: ModelConfig;
+  /** float32, whatever the file holds. */
+  parameters: Parameters;
+  tokenizer: Tokenizer;
+}
+
+/**
+ * Reads config.json, model.safetensors (or its shards) and the tokenizer. Throws CheckpointError, in one message, when the architecture
+ * is unknown, weights are missing, left over or of another shape, or the tokenizer has more ids than the embedding table has rows.
+ */
+export function loadLanguageModel(folder: string): LanguageModel {
+  const config = parseModelConfig(readConfig(folder), join(folder, 'config.json'));
+  const tokenizer = openTokenizer(folder);
+  if (tokenizer.vocabularySize > config.vocabularySize) {
+    throw new CheckpointError({
+      path: folder,
+      problem: `its tokenizer has ${tokenizer.vocabularySize} ids, its embedding table ${config.vocabularySize} rows`,
+      remedy: 'take the tokenizer that the model was trained with',
+    });
+  }
+  const stored = readSafetensors(folder);
+  checkWeights(stored, config, folder);
+  const parameters: Parameters = new Map();
+  for (const [name, shape] of parameterShapes(config)) {
+    parameters.set(name, { shape, data: asFloat32(stored.get(name) as StoredTensor, name, folder) });
+    stored.delete(name);
+  }
+  return { config, parameters, tokenizer };
+}
+
+/**
+ * Writes config.json, generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja where the model has one, and
+ * model.safetensors in `dtype`. Equal models give equal bytes. Throws NumericsError, naming it, for a weight that is not finite in `dtype`.
+ */
+export function saveLanguageModel(model: LanguageModel, folder: string, { dtype }: { dtype: FloatDtype }): void {
+  const { config, parameters, tokenizer } = model;
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, shape] of parameterShapes(config)) {
+    const parameter = parameters.get(name);
+    if (!parameter) throw new RangeError(`the model has no ${name}`);
+    const tensor = asStored(shape, parameter.data, dtype);
+    if (!asFloat32(tensor, name, folder).every(Number.isFinite)) {
+      throw new NumericsError(
+        `${name} holds numbers that are not finite in ${dtype}: nothing was written to ${folder}`,
+      );
+    }
+    tensors.set(name, tensor);
+  }
+  const ids = {
+    bos_token_id: null,
+    eos_token_id: tokenizer.stopIds.length === 1 ? tokenizer.stopIds[0] : tokenizer.stopIds,
+    pad_token_id: tokenizer.padId ?? null,
+  };
+  const { files } = tokenizer;
+  const json: Record<string, unknown> = {
+    'config.json': modelConfigJson(config, { ...ids, dtype: dtypeNames[dtype], torch_dtype: dtypeNames[dtype] }),
+    'generation_config.json': ids,
+    'tokenizer.json': files.tokenizer,
+    'tokenizer_config.json': tokenizerConfig(model),
+  };
+  mkdirSync(folder, { recursive: true });
+  for (const [name, value] of Object.entries(json))
+    writeFileSync(join(folder, name), `${JSON.stringify(value, null, 1)}\n`);
+  if (files.chatTemplate !== null) writeFileSync(join(folder, 'chat_template.jinja'), files.chatTemplate);
+  writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(tensors, { format: 'pt' }));
+}
+
+const dtypeNames: Record<FloatDtype, string> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** Buffers that older Transformers versions saved beside the weights, and that follow from the config. */
+const derivedBuffers = /\.rotary_emb\.inv_freq$/;
+
+function checkWeights(stored: ReadonlyMap<string, StoredTensor>, config: ModelConfig, folder: string): void {
+  const expected = parameterShapes(config);
+  const isCopy = (name: string): boolean => config.tiedEmbeddings && name === 'lm_head.weight';
+  const missing = [...expected.keys()].filter((name) => !stored.has(name));
+  const extra = [...stored.keys()].filter((name) => !expected.has(name) && !derivedBuffers.test(name) && !isCopy(name));
+  const misshaped = [...expected].flatMap(([name, shape]) => {
+    const found = stored.get(name)?.shape;
+    return found && found.join() !== shape.join() ? [`${name} is [${found}] and should be [${shape}]`] : [];
+  });
+  const problems = [
+    ...(missing.length > 0 ? [`${missing.length} weights are missing (${some(missing)})`] : []),
+    ...(extra.length > 0 ? [`${extra.length} weights are not of this architecture (${some(extra)})`] : []),
+    ...(misshaped.length > 0 ? [`${misshaped.length} weights have another shape (${some(misshaped)})`] : []),
+  ];
+  if (problems.length > 0) {
+    throw new CheckpointError({
+      path: folder,
+      problem: `its weights do not fit its config.json: ${problems.join('; ')}`,
+      remedy: 'config.json and model.safetensors must come from one model',
+    });
+  }
+}
+
+function some(names: readonly string[]): string {
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} …`;
+}
+
+function tokenizerConfig({ config, tokenizer }: LanguageModel): Record<string, unknown> {
+  const { config: original, tokenizer: json } = tokenizer.files;
+  const added = (json as { added_tokens?: { id: number; content: string }[] }).added_tokens ?? [];
+  const named = (id: number | undefined): string | undefined => added.find((token) => token.id === id)?.content;
+  return {
+    tokenizer_class: 'PreTrainedTokenizerFast',
+    clean_up_tokenization_spaces: false,
+    model_max_length: config.maxPositions,
+    eos_token: named(tokenizer.stopIds[0]),
+    pad_token: named(tokenizer.padId),
+    ...original,
+  };
+}
+
+function readConfig(folder: string): unknown {
+  const path = join(folder, 'config.json');
+  if (!existsSync(path)) throw new CheckpointError({ path: folder, problem: 'it has no config.json' });
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new CheckpointError({ path, problem: 'it is not JSON', cause });
+  }
+}
