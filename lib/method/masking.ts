@@ -29,6 +29,13 @@ export function maskPersonalData(text: string): Masked {
   return { text: masked, found };
 }
 
+/** A masked text without its placeholders: they say nothing of what a reader wants to know. */
+export function withoutPlaceholders(text: string): string {
+  return text.replace(placeholder, ' ');
+}
+
+const placeholder = new RegExp(`\\[(?:${personalKinds.join('|')})\\]`, 'g');
+
 /** A pattern, and how many characters of a match are really of the kind (0: none; a greedy match may run into the next word). */
 interface Rule {
   pattern: RegExp;

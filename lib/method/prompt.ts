@@ -43,6 +43,7 @@ export function promptOf(signals: readonly Signal[], tokenizer: PromptTokenizer,
 
 /** Token ids of a list as training wants it written: its lines, then the token that ends it. Ids of an ill-formed list are kept as they are. */
 export function completionOf(list: string, tokenizer: PromptTokenizer): Int32Array {
+  if (tokenizer.stopIds.length === 0) throw new Error('the tokenizer names no token that ends a completion');
   const isBase = tokenizer.id('<|list|>') !== undefined;
   const lines = list.split('\n').map((line) => (isBase && line !== '' ? wordStart(line) : line));
   return Int32Array.from([...Array.from(tokenizer.encodeText(lines.join('\n'))), tokenizer.stopIds[0]]);

@@ -1,6 +1,7 @@
 /** Weak labels: lists good enough to start from, made of the reader's own signals and, of train readers only, the next clicks. */
 import type { ArticleRow, Signal } from '../data/rows.ts';
 import type { Random } from '../random.ts';
+import { withoutPlaceholders } from './masking.ts';
 import { LIST_LINES, LINE_WORDS } from './prompt.ts';
 import { dot } from './vectors.ts';
 import { genericQueries, isContent, stopWords, words } from './words.ts';
@@ -24,15 +25,23 @@ export function keyPhraseOfArticle(title: string, abstract: string): string {
   return (shared.length > 0 ? shared : inTitle.filter(isContent)).slice(0, PHRASE_WORDS).join(' ');
 }
 
-/** What a signal is about: a search's first words, a page title's content words before the site's name, a click's article. May be ''. */
+/** What a signal is about: a search's first words, a page title's content words without the site's name, a click's article. May be ''. */
 export function keyPhraseOfSignal(
   signal: Pick<Signal, 'kind' | 'text'>,
   article?: Pick<ArticleRow, 'title' | 'abstract'>,
 ): string {
-  if (signal.kind === 'search') return words(signal.text).slice(0, PHRASE_WORDS).join(' ');
   if (signal.kind === 'click' && article) return keyPhraseOfArticle(article.title, article.abstract);
-  const [title] = signal.text.split(/ [-|–—] /u);
-  return words(title).filter(isContent).slice(0, PHRASE_WORDS).join(' ');
+  const text = withoutPlaceholders(signal.text);
+  const all = signal.kind === 'search' ? words(text) : words(withoutSite(text)).filter(isContent);
+  return all.slice(0, PHRASE_WORDS).join(' ');
+}
+
+/** "Knee arthritis | Health Forum" without its last part, where that is written like a name: every word of it capitalised. */
+function withoutSite(title: string): string {
+  const parts = title.split(/ [-|–—] /u);
+  const last = parts[parts.length - 1].trim().split(/\s+/u);
+  const isSite = parts.length > 1 && last.every((word) => /^[\p{Lu}\p{N}]/u.test(word));
+  return (isSite ? parts.slice(0, -1) : parts).join(' ');
 }
 
 /** One interest of a reader: phrases of its signals, and phrases of next clicks near it. */

@@ -31,7 +31,12 @@ describe('key phrases', () => {
       'who did the hawks sign',
     );
     expect(keyPhraseOfSignal({ kind: 'page', text: 'Keto snacks guide - RecipeSite' })).toBe('keto snacks');
-    expect(keyPhraseOfSignal({ kind: 'page', text: 'Knee arthritis | Health forum' })).toBe('knee arthritis');
+    expect(keyPhraseOfSignal({ kind: 'page', text: 'Knee arthritis | The Health Forum' })).toBe('knee arthritis');
+    expect(keyPhraseOfSignal({ kind: 'page', text: 'Our DNA official site - documentary films' })).toBe(
+      'dna documentary films',
+    );
+    expect(keyPhraseOfSignal({ kind: 'page', text: 'Knee arthritis' })).toBe('knee arthritis');
+    expect(keyPhraseOfSignal({ kind: 'search', text: 'keto [email] diet' })).toBe('keto diet');
     const article = { title: 'Harbor storm closes port', abstract: 'The storm reached the harbor.' };
     expect(keyPhraseOfSignal({ kind: 'click', text: 'ignored' }, article)).toBe('harbor storm');
     expect(keyPhraseOfSignal({ kind: 'click', text: 'Harbor storm closes port' })).toBe('harbor storm closes port');
