@@ -9,9 +9,11 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { NewshoundError } from '../lib/errors.ts';
 import { type Plan, type RunProgress, type RunResult, taskQueue, workflowId } from '../lib/pipeline/plan.ts';
 import type { Say } from '../infra/say.ts';
+import { withHeartbeats } from './heartbeats.ts';
 
 /** A run that ended badly: the message is the failed step's own. */
 export class RunFailed extends NewshoundError {
@@ -19,28 +21,33 @@ export class RunFailed extends NewshoundError {
 }
 
 /**
- * Starts the pipeline's workflow. One that is running with the same plan is joined (it outlived a crash or a Ctrl-C);
+ * Starts the pipeline's workflow and gives its id. One that is running with the same plan is joined (it outlived a crash or a Ctrl-C);
  * one with another plan is ended first: what its steps have stored is reused.
  */
-export async function startRun(client: Client, plan: Plan, say: Say): Promise<WorkflowHandle> {
+export async function startRun(client: Client, plan: Plan, say: Say): Promise<string> {
   const id = workflowId(plan);
   const digest = createHash('sha256').update(JSON.stringify(plan)).digest('hex');
   const running = await runningPlan(client.workflow.getHandle(id));
   if (running === JSON.stringify(digest)) {
     say.line(`Going on with the run that was under way (workflow ${id})`);
-    return client.workflow.getHandle(id);
+    return id;
   }
   if (running !== null) {
     say.line('The run that was under way had other settings: it is ended, what its steps have finished is reused');
     await client.workflow.getHandle(id).terminate('replaced by a run with other settings');
   }
   try {
-    return await client.workflow.start('pipeline', {
+    await client.workflow.start('pipeline', {
       workflowId: id,
       taskQueue: taskQueue('control'),
       args: [plan],
       memo: { plan: digest },
+      typedSearchAttributes: [
+        { key: pipelineAttribute, value: plan.pipeline },
+        { key: profileAttribute, value: plan.profile },
+      ],
     });
+    return id;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new RunFailed(
@@ -55,29 +62,34 @@ export async function startRun(client: Client, plan: Plan, say: Say): Promise<Wo
  * A Temporal server that is away for a while is waited for.
  */
 export async function followRun(
-  handle: WorkflowHandle,
+  client: Client,
+  id: string,
   show: (progress: RunProgress) => void,
   stopped: AbortSignal,
 ): Promise<RunResult> {
   const ended = new AbortController();
+  const over = AbortSignal.any([ended.signal, stopped]);
   const aborted = new Promise<never>((_, reject) =>
     stopped.addEventListener('abort', () => reject(stopped.reason), { once: true }),
   );
-  const showing = showUntil(handle, show, AbortSignal.any([ended.signal, stopped]));
+  // Ends early only by throwing.
+  const showing = showUntil(client, id, show, over).then(() => aborted);
+  showing.catch(() => undefined);
+  stopped.throwIfAborted();
   try {
-    stopped.throwIfAborted();
-    return await Promise.race([resultOf(handle, stopped), aborted]);
+    return await Promise.race([resultOf(client, id, over), showing, aborted]);
   } finally {
     ended.abort();
-    await showing;
-    if (!stopped.aborted) await showOnce(handle, show);
+    const last = stopped.aborted ? null : await queryProgress(client, id);
+    if (last !== null) show(last);
   }
 }
 
-/** What the workflow answers to `progress`, or null while nothing answers. */
-export async function queryProgress(handle: WorkflowHandle): Promise<RunProgress | null> {
+/** How far the run is, with what its activities report; null while nothing answers. */
+export async function queryProgress(client: Client, id: string): Promise<RunProgress | null> {
   try {
-    return await handle.query<RunProgress>('progress');
+    const progress = await client.workflow.getHandle(id).query<RunProgress>('progress');
+    return await withHeartbeats(client, id, progress);
   } catch (error) {
     if (isTemporary(error)) return null;
     throw error;
@@ -95,30 +107,29 @@ async function runningPlan(handle: WorkflowHandle): Promise<string | null> {
 }
 
 const pollMs = 400;
+const pipelineAttribute = defineSearchAttributeKey('NewshoundPipeline', SearchAttributeType.KEYWORD);
+const profileAttribute = defineSearchAttributeKey('NewshoundProfile', SearchAttributeType.KEYWORD);
 
 async function showUntil(
-  handle: WorkflowHandle,
+  client: Client,
+  id: string,
   show: (progress: RunProgress) => void,
   over: AbortSignal,
 ): Promise<void> {
   while (!over.aborted) {
-    await showOnce(handle, show);
+    const progress = await queryProgress(client, id);
+    if (progress !== null && !over.aborted) show(progress);
     await delay(pollMs, undefined, { signal: over }).catch(() => undefined);
   }
 }
 
-async function showOnce(handle: WorkflowHandle, show: (progress: RunProgress) => void): Promise<void> {
-  const progress = await queryProgress(handle);
-  if (progress !== null) show(progress);
-}
-
-async function resultOf(handle: WorkflowHandle, stopped: AbortSignal): Promise<RunResult> {
+async function resultOf(client: Client, id: string, over: AbortSignal): Promise<RunResult> {
   for (;;) {
     try {
-      return (await handle.result()) as RunResult;
+      return (await client.workflow.getHandle(id).result()) as RunResult;
     } catch (error) {
       if (error instanceof WorkflowFailedError) throw new RunFailed(failureMessage(error), { cause: error });
-      if (!isTemporary(error) || stopped.aborted) throw error;
+      if (!isTemporary(error) || over.aborted) throw error;
       await delay(1_000);
     }
   }

@@ -25,9 +25,9 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
   );
   const doing = `running pipeline ${plan.pipeline}`;
   await withWork({ doing, say: display, workers: options.workers ? workerNames : [], join: 'up' }, async (work) => {
-    const handle = await startRun(work.client, plan, display);
+    const id = await startRun(work.client, plan, display);
     const lastTime = lastDurations(state, plan);
-    const result = await followRun(handle, (progress) => display.show(progress, lastTime), work.stopped);
+    const result = await followRun(work.client, id, (progress) => display.show(progress, lastTime), work.stopped);
     display.end();
     keepDurations(state, result);
     const memory = work.memory === null ? '' : `; all processes together took ${work.memory.peakMb()} MB at most`;

@@ -58,7 +58,7 @@ async function showRuns(env: NodeJS.ProcessEnv, state: string, say: Say): Promis
         spoken(seconds),
       ]);
       if (run.status.name === 'RUNNING') {
-        const progress = await queryProgress(client.workflow.getHandle(run.workflowId));
+        const progress = await queryProgress(client, run.workflowId);
         if (progress !== null) {
           say.line(
             `\n${progressLines(progress, { nowMs: Date.now(), width: process.stdout.columns ?? 120, lastTime: lastDurations(state, progress) }).join('\n')}`,
