@@ -45,11 +45,12 @@ export async function scoreCanaries({ judge, embedder, readers, articles }: Cana
   const withSignals = readers.filter((_, i) => honest[i].length > 0);
   const lists = withSignals.map((reader) => canariesOf(reader, honest[readers.indexOf(reader)], fixed));
   const items = withSignals.flatMap((reader, i) => kinds.map((kind) => ({ reader, queries: lists[i][kind] })));
-  const verdicts = await judge.judge(await embedded(items, embedder));
+  const judgements = await judge.judge(await embedded(items, embedder));
   const meanOf = (kind: CanaryKind): number => {
-    const totals = verdicts.filter((verdict, i) => verdict !== null && kinds[i % kinds.length] === kind);
+    const totals = judgements.filter((judgement, i) => judgement !== null && kinds[i % kinds.length] === kind);
     return (
-      totals.reduce((sum, verdict) => sum + (verdict ? verdict.coverage + verdict.specificity : 0), 0) / totals.length
+      totals.reduce((sum, judgement) => sum + (judgement ? judgement.coverage + judgement.specificity : 0), 0) /
+      totals.length
     );
   };
   return Object.fromEntries(kinds.map((kind) => [kind, meanOf(kind)])) as CanaryScores;

@@ -11,7 +11,7 @@ export interface JudgeItem {
 }
 
 /** Both in [0, 1], both about this reader. */
-export interface Verdict {
+export interface Judgement {
   /** F1 of: interests served by some query; queries that serve some interest. */
   coverage: number;
   /** How specific the queries are, as far as the reader's signals support them. */
@@ -19,8 +19,8 @@ export interface Verdict {
 }
 
 export interface Judge {
-  /** One verdict an item, in order. null: no judgement could be had; it is missing, not zero. Throws JudgeError where none can ever be had. */
-  judge(batch: readonly JudgeItem[]): Promise<(Verdict | null)[]>;
+  /** One judgement an item, in order. null: no judgement could be had; it is missing, not zero. Throws JudgeError where none can ever be had. */
+  judge(batch: readonly JudgeItem[]): Promise<(Judgement | null)[]>;
 }
 
 /** Harmonic mean of recall and precision; 0 where either is 0. */

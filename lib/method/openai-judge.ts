@@ -7,14 +7,14 @@ import OpenAI, { APIConnectionError, APIError, APIUserAbortError } from 'openai'
 import { z } from 'zod';
 import { JudgeError } from '../errors.ts';
 import { quoted } from './chat-prompt.ts';
-import { f1, type Judge, type JudgeItem, type Verdict } from './judge.ts';
+import { f1, type Judge, type JudgeItem, type Judgement } from './judge.ts';
 import { createRequestPace } from './request-pace.ts';
 import { mean } from './vectors.ts';
 
 /** Judgements kept by content: the same signals and queries are never paid for twice. */
 export interface JudgeCache {
-  get(key: string): Promise<Verdict | null>;
-  set(key: string, verdict: Verdict): Promise<void>;
+  get(key: string): Promise<Judgement | null>;
+  set(key: string, judgement: Judgement): Promise<void>;
 }
 
 export interface OpenAiJudgeOptions {
@@ -46,7 +46,7 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   const pace = createRequestPace(options);
   let spent = 0;
 
-  const askOnce = async (item: JudgeItem): Promise<Verdict> => {
+  const askOnce = async (item: JudgeItem): Promise<Judgement> => {
     if (spent >= tokenBudget) {
       throw new JudgeError(
         `the judge's token budget of ${tokenBudget} is spent; raise judge.tokenBudget and run again (judgements so far are cached)`,
@@ -67,10 +67,10 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
     );
     const answer = completion.choices[0]?.message?.content ?? '';
     spent += completion.usage?.total_tokens ?? Math.ceil((instruction.length + question.length + answer.length) / 4);
-    return verdictOf(rubric.parse(JSON.parse(answer)), item.queries);
+    return judgementOf(rubric.parse(JSON.parse(answer)), item.queries);
   };
 
-  const ask = async (item: JudgeItem): Promise<Verdict | null> => {
+  const ask = async (item: JudgeItem): Promise<Judgement | null> => {
     for (let attempt = 1; ; attempt++) {
       try {
         return await pace.run(() => askOnce(item));
@@ -90,22 +90,22 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
     }
   };
 
-  const judgeOne = async (item: JudgeItem): Promise<Verdict | null> => {
+  const judgeOne = async (item: JudgeItem): Promise<Judgement | null> => {
     if (item.queries.length === 0) return { coverage: 0, specificity: 0 };
     const key = createHash('sha256')
       .update(JSON.stringify([model, instruction, questionOf(item)]))
       .digest('hex');
     const known = await cache.get(key);
     if (known) return known;
-    const verdict = await ask(item);
-    if (verdict) await cache.set(key, verdict);
-    return verdict;
+    const judgement = await ask(item);
+    if (judgement) await cache.set(key, judgement);
+    return judgement;
   };
 
   return {
     async judge(batch) {
-      const verdicts = await Promise.all(batch.map(judgeOne));
-      if (verdicts.length > 0 && verdicts.every((verdict) => verdict === null)) {
+      const judgements = await Promise.all(batch.map(judgeOne));
+      if (judgements.length > 0 && judgements.every((judgement) => judgement === null)) {
         throw new JudgeError(
           `the judge at ${options.baseUrl} answered none of ${batch.length} questions, each tried ${tries} times`,
           {
@@ -113,7 +113,7 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
           },
         );
       }
-      return verdicts;
+      return judgements;
     },
   };
 }
@@ -146,7 +146,7 @@ function questionOf({ reader, queries }: JudgeItem): string {
 }
 
 /** Throws where there is not one entry a query: the answer is then malformed. A repeated query serves nobody twice. */
-function verdictOf({ interests, queries: marks }: z.infer<typeof rubric>, queries: readonly string[]): Verdict {
+function judgementOf({ interests, queries: marks }: z.infer<typeof rubric>, queries: readonly string[]): Judgement {
   if (marks.length !== queries.length) throw new SyntaxError(`${marks.length} marks for ${queries.length} queries`);
   const serves = marks.map((mark, i) => (queries.indexOf(queries[i]) < i ? 0 : mark.serves));
   const weight = interests.reduce((sum, interest) => sum + interest.weight, 0);

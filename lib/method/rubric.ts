@@ -4,7 +4,7 @@
  * statistics, never the next clicks.
  */
 import type { ArticleRow, Reader } from '../data/rows.ts';
-import { f1, type Verdict } from './judge.ts';
+import { f1, type Judgement } from './judge.ts';
 import { dot, mean, norm } from './vectors.ts';
 import { isContent, words } from './words.ts';
 
@@ -87,7 +87,7 @@ export function judgeList(
   queries: readonly string[],
   embeddings: readonly Float32Array[],
   corpus: CorpusStatistics,
-): Verdict {
+): Judgement {
   if (queries.length === 0) return { coverage: 0, specificity: 0 };
   const served = queries.map((query, i) => {
     const isRepeat = queries.indexOf(query) < i;

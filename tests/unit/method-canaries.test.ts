@@ -79,7 +79,7 @@ describe('canary lists', () => {
   it('missing judgements are left out of the means; a kind with none fails the check', async () => {
     let call = 0;
     const sometimes: Judge = {
-      judge: async (batch) => (await local.judge(batch)).map((verdict) => (call++ % 7 === 0 ? null : verdict)),
+      judge: async (batch) => (await local.judge(batch)).map((judgement) => (call++ % 7 === 0 ? null : judgement)),
     };
     const scores = await scoreCanaries({ judge: sometimes, embedder, readers, articles, margin: 0 });
     expect(scores.honest).toBeGreaterThan(scores.fixed);

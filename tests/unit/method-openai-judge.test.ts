@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { JudgeError } from '../../lib/errors.ts';
-import type { JudgeItem, Verdict } from '../../lib/method/judge.ts';
+import type { JudgeItem, Judgement } from '../../lib/method/judge.ts';
 import { createOpenAiJudge, type JudgeCache, type OpenAiJudgeOptions } from '../../lib/method/openai-judge.ts';
 
 interface Question {
@@ -82,10 +82,10 @@ function dataOf(question: Question): { signals: { kind: string; text: string }[]
 }
 
 function memory(): JudgeCache & { size: () => number } {
-  const kept = new Map<string, Verdict>();
+  const kept = new Map<string, Judgement>();
   return {
     get: async (key) => kept.get(key) ?? null,
-    set: async (key, verdict) => void kept.set(key, verdict),
+    set: async (key, judgement) => void kept.set(key, judgement),
     size: () => kept.size,
   };
 }
@@ -111,9 +111,9 @@ const settings = (url: string, change: Partial<OpenAiJudgeOptions> = {}): OpenAi
 describe('the OpenAI-compatible judge', () => {
   it('asks with a schema and computes coverage as F1 and grounded specificity from the marks', async () => {
     const { url, questions } = await endpoint((question, response) => say(response, rubricFor(question)));
-    const [verdict] = await createOpenAiJudge(settings(url)).judge([item('keto', 'keto snacks', 'keto diet')]);
-    expect(verdict?.coverage).toBeCloseTo((2 * 0.5 * 0.8) / 1.3, 12);
-    expect(verdict?.specificity).toBeCloseTo(0.4, 12);
+    const [judgement] = await createOpenAiJudge(settings(url)).judge([item('keto', 'keto snacks', 'keto diet')]);
+    expect(judgement?.coverage).toBeCloseTo((2 * 0.5 * 0.8) / 1.3, 12);
+    expect(judgement?.specificity).toBeCloseTo(0.4, 12);
     expect(questions[0].model).toBe('judge-model');
     expect(questions[0].response_format.type).toBe('json_schema');
     expect(questions[0].response_format.json_schema.schema.required).toEqual(['interests', 'queries']);
@@ -121,8 +121,8 @@ describe('the OpenAI-compatible judge', () => {
 
   it('gives a repeated query nothing the second time', async () => {
     const { url } = await endpoint((question, response) => say(response, rubricFor(question)));
-    const [verdict] = await createOpenAiJudge(settings(url)).judge([item('keto', 'keto snacks', 'keto snacks')]);
-    expect(verdict?.specificity).toBeCloseTo(0.2, 12);
+    const [judgement] = await createOpenAiJudge(settings(url)).judge([item('keto', 'keto snacks', 'keto snacks')]);
+    expect(judgement?.specificity).toBeCloseTo(0.2, 12);
   });
 
   it('judges an empty list without asking', async () => {
@@ -148,8 +148,8 @@ describe('the OpenAI-compatible judge', () => {
       else if (count === 2) fail(response, 500);
       else say(response, rubricFor(question));
     });
-    const [verdict] = await createOpenAiJudge(settings(url)).judge([item('keto', 'keto snacks')]);
-    expect(verdict).not.toBeNull();
+    const [judgement] = await createOpenAiJudge(settings(url)).judge([item('keto', 'keto snacks')]);
+    expect(judgement).not.toBeNull();
     expect(questions.length).toBe(3);
   });
 
@@ -168,9 +168,9 @@ describe('the OpenAI-compatible judge', () => {
       say(response, dataOf(question).queries[0] === 'bad' ? content : rubricFor(question));
     });
     const judge = createOpenAiJudge(settings(url, { tries: 2 }));
-    const verdicts = await judge.judge([item('a', 'good'), item('b', 'bad')]);
-    expect(verdicts[0]).not.toBeNull();
-    expect(verdicts[1]).toBeNull();
+    const judgements = await judge.judge([item('a', 'good'), item('b', 'bad')]);
+    expect(judgements[0]).not.toBeNull();
+    expect(judgements[1]).toBeNull();
     expect(questions.length).toBe(3);
   });
 

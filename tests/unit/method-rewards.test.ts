@@ -141,13 +141,13 @@ describe('the local rubric', () => {
         fc.array(vector, { maxLength: 8 }),
         (list, seen) => {
           const known = profileReader({ signals: [] }, seen);
-          const verdict = judgeList(
+          const judgement = judgeList(
             known,
             list.map(([query]) => query),
             list.map(([, v]) => v),
             corpus,
           );
-          for (const value of Object.values(verdict)) {
+          for (const value of Object.values(judgement)) {
             expect(value).toBeGreaterThanOrEqual(0);
             expect(value).toBeLessThanOrEqual(1 + 1e-9);
           }
