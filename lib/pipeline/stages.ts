@@ -307,6 +307,8 @@ export const stages = {
 
 export type StageName = keyof typeof stages;
 
+export const stageNames = Object.keys(stages) as StageName[];
+
 /** Settings of one section, as the stage sees them (defaults filled in). */
 export type SourceSettings = z.infer<typeof sourceSettings>;
 export type CleanSettings = z.infer<typeof cleanSettings>;
@@ -339,7 +341,10 @@ export interface Settings {
 export interface StageInput {
   run: string;
   step: string;
+  stage: StageName;
   seed: number;
+  /** Digest of the source files behind the stage, for the lineage of what it makes. */
+  code: string;
   settings: Settings;
   inputs: Record<string, Ref>;
 }
@@ -351,4 +356,6 @@ export interface StageOutput {
   outputs: Record<string, Ref>;
   facts: Record<string, Json>;
   headline: string;
+  /** False: the next run does it again (an experiment without a decision). Default true. */
+  reusable?: boolean;
 }

@@ -1,0 +1,100 @@
+/** Errors become Temporal failures here, and only here: what is retried, how often, and what the operator reads. */
+import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import { NewshoundError } from '../lib/errors.ts';
+
+/** An error as it crosses from the compute process to its worker: JSON. */
+export interface FailureReport {
+  /** Class name: what Temporal calls the failure's type. */
+  type: string;
+  message: string;
+  stack: string;
+  retry: Retry;
+  /** The causes, outermost first, one line each. */
+  causes: string[];
+}
+
+/**
+ * `never`: the same call fails again. `until it works`: the world must change (network, storage, a server that restarts).
+ * `few`: nobody knows; a defect of ours most likely, so it is tried again only a few times.
+ */
+export type Retry = 'never' | 'until it works' | 'few';
+
+/** Attempts of a call that fails for an unknown reason. */
+const fewAttempts = 3;
+
+export function reportFailure(error: unknown): FailureReport {
+  const known = error instanceof Error ? error : new Error(String(error));
+  const causes: string[] = [];
+  for (let cause = known.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    causes.push(`${cause.name}: ${firstLine(cause.message)}`);
+  }
+  return { type: known.name, message: known.message, stack: known.stack ?? '', retry: retryOf(known), causes };
+}
+
+/** The failure that an activity throws. `attempt` counts from 1. */
+export function toTemporalFailure(report: FailureReport, attempt: number): ApplicationFailure {
+  const nonRetryable = report.retry === 'never' || (report.retry === 'few' && attempt >= fewAttempts);
+  const failure = ApplicationFailure.create({
+    type: report.type,
+    message: report.causes.length > 0 ? `${report.message} [caused by ${report.causes.join(' ← ')}]` : report.message,
+    nonRetryable,
+  });
+  if (report.stack !== '') failure.stack = report.stack;
+  return failure;
+}
+
+/** Wraps activities that run in the worker's own process, so that what they throw becomes a Temporal failure. */
+export function withFailures<T extends object>(activities: T, attempt: () => number): T {
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, run]: [string, (...args: unknown[]) => Promise<unknown>]) => [
+      name,
+      async (...args: unknown[]) => {
+        try {
+          return await run(...args);
+        } catch (error) {
+          if (error instanceof CancelledFailure || error instanceof TemporalFailure || isAbort(error)) throw error;
+          throw toTemporalFailure(reportFailure(error), attempt());
+        }
+      },
+    ]),
+  ) as T;
+}
+
+function retryOf(error: Error): Retry {
+  if (error instanceof NewshoundError) return error.retryable ? 'until it works' : 'never';
+  if (isTransient(error)) return 'until it works';
+  return 'few';
+}
+
+const transientCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** Network and server errors of Node, the AWS SDK and HTTP clients, also as the cause of another error. */
+function isTransient(error: Error): boolean {
+  const { code, $metadata, status } = error as {
+    code?: unknown;
+    status?: unknown;
+    $metadata?: { httpStatusCode?: number };
+  };
+  const http = $metadata?.httpStatusCode ?? (typeof status === 'number' ? status : 0);
+  if (typeof code === 'string' && transientCodes.has(code)) return true;
+  if (http >= 500 || http === 429 || error.name === 'TimeoutError') return true;
+  return error.cause instanceof Error && isTransient(error.cause);
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0];
+}

@@ -1,0 +1,82 @@
+/** What steps read from outside the store: model folders and sources. Their fingerprints are part of the cache key. */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Outside } from './cache-key.ts';
+import type { StageInput } from './stages.ts';
+
+/**
+ * Fingerprints of what `input`'s stage reads: model folders by content, a source folder by path, size and time of its files (it may be
+ * large). Null: not to be known cheaply (a source on S3), so the step is never reused.
+ */
+export async function outsideOf(input: StageInput, modelsFolder: string): Promise<Outside | null> {
+  const { source, index } = input.settings;
+  if (input.stage === 'extract' && source.kind !== 'world') {
+    if (source.path.startsWith('s3://')) return null;
+    return { source: await fileTimes(source.path) };
+  }
+  if (input.stage === 'index' && index.encoder === 'onnx') return { encoder: await folderDigest(index.path) };
+  const names = modelsOf(input);
+  return Object.fromEntries(
+    await Promise.all(
+      names.map(async (name) => [`model ${name}`, await folderDigest(modelFolder(name, modelsFolder))]),
+    ),
+  ) as Outside;
+}
+
+/** Where a model named in the settings is: a committed base model, or a folder of the operator's. */
+export function modelFolder(name: string, modelsFolder: string): string {
+  const committed = join(modelsFolder, name);
+  return existsSync(committed) ? committed : name;
+}
+
+/** Model names that a stage reads from folders. */
+function modelsOf({ stage, settings }: StageInput): string[] {
+  if (stage === 'warmstart') return [settings.warmstart.teacher, settings.warmstart.student];
+  if (stage === 'sweep') return settings.sweep.models;
+  return [];
+}
+
+async function fileTimes(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of await filesOf(path)) {
+    const { size, mtimeMs } = statSync(file);
+    hash.update(`${relative(path, file)} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+const knownDigests = new Map<string, string>();
+
+/** SHA-256 of names and contents; files that kept size and time are not read again by this process. */
+async function folderDigest(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of await filesOf(path)) {
+    const { size, mtimeMs } = statSync(file);
+    const seen = `${file} ${size} ${mtimeMs}`;
+    const digest = knownDigests.get(seen) ?? (await fileDigest(file));
+    knownDigests.set(seen, digest);
+    hash.update(`${relative(path, file)} ${digest}\n`);
+  }
+  return hash.digest('hex');
+}
+
+async function fileDigest(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+/** Files under `path` (or itself), sorted; none when there is nothing: the stage says so, better than the cache could. */
+async function filesOf(path: string): Promise<string[]> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) return [];
+  if (stat.isFile()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}

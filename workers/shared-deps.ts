@@ -1,0 +1,28 @@
+/** What every process that runs activities needs: the artifact store and this machine's share of threads. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Deps } from '../activities/deps.ts';
+import { type Environment, stateFolder } from '../infra/environment.ts';
+import { ConfigError } from '../lib/errors.ts';
+import { createArtifacts } from '../lib/store/artifacts.ts';
+import { createS3 } from '../lib/store/s3.ts';
+
+/** Reads NEWSHOUND_S3_*, NEWSHOUND_STATE, NEWSHOUND_THREADS and NEWSHOUND_MODELS. Throws ConfigError. */
+export function sharedDeps(env: Environment): Pick<Deps, 'artifacts' | 'threads' | 'modelsFolder'> {
+  const { s3, bucket } = createS3(env);
+  return {
+    artifacts: createArtifacts({ s3, bucket, cacheFolder: join(stateFolder(env), 'cache') }),
+    threads: threads(env),
+    modelsFolder: env['NEWSHOUND_MODELS'] || join(import.meta.dirname, '..', 'models'),
+  };
+}
+
+function threads(env: Environment): number {
+  const setting = env['NEWSHOUND_THREADS'];
+  if (!setting) return availableParallelism();
+  const count = Number(setting);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new ConfigError(`NEWSHOUND_THREADS must be a whole number of at least 1, not "${setting}"`);
+  }
+  return count;
+}

@@ -1,0 +1,80 @@
+/** The tensor worker: forwards activities, by name, to a compute process, one at a time (one slot a device). */
+import { join } from 'node:path';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { Context } from '@temporalio/activity';
+import { toTemporalFailure } from '../activities/failures.ts';
+import type { Environment } from '../infra/environment.ts';
+import { ServerStartFailed } from '../lib/errors.ts';
+import { type ComputeProcess, createComputeProcess } from './compute-process.ts';
+import { heartbeats } from './heartbeats.ts';
+import { runWorker } from './run-worker.ts';
+
+/** A compute process that says nothing for this long hangs: it is killed and the call is repeated. */
+const stallMs = 30 * 60_000;
+
+/** A call during which so many compute processes died will kill the next one too (memory, most likely). */
+const deathsAllowed = 25;
+
+/** Runs until a signal ends it. NEWSHOUND_TENSOR_QUEUE: the short name of the queue, default `tensor`. */
+export async function runTensorWorker(env: Environment, onRunning?: () => void): Promise<void> {
+  const compute = createComputeProcess(join(import.meta.dirname, 'compute.ts'), env as NodeJS.ProcessEnv);
+  try {
+    await compute.ready();
+  } catch (cause) {
+    throw new ServerStartFailed('compute process', (cause as Error).message, cause);
+  }
+  try {
+    await runWorker({
+      env,
+      queue: env['NEWSHOUND_TENSOR_QUEUE'] || 'tensor',
+      onRunning,
+      options: {
+        activities: { default: (...args: unknown[]) => forward(compute, args) },
+        maxConcurrentActivityTaskExecutions: 1,
+        maxConcurrentActivityTaskPolls: 1,
+        ...heartbeats.throttle,
+      },
+    });
+  } finally {
+    compute.kill();
+  }
+}
+
+async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknown> {
+  const context = Context.current();
+  const { activityType, attempt } = context.info;
+  const answer = await heartbeats.during(
+    () =>
+      compute.call({
+        activity: activityType,
+        args,
+        onProgress: (fraction, message) => context.heartbeat(heartbeats.remember(context, { fraction, message })),
+        signal: context.cancellationSignal,
+      }),
+    () => {
+      const stalled = Date.now() - compute.lastHeard() > stallMs;
+      if (stalled) compute.kill();
+      return !stalled;
+    },
+  );
+  if (answer.kind === 'done') return answer.result;
+  if (answer.kind === 'failed') throw toTemporalFailure(answer.failure, attempt);
+  if (context.cancellationSignal.aborted) throw whyCancelled(context);
+  throw ApplicationFailure.create({
+    type: 'ComputeProcessDied',
+    message: `the compute process ended during ${activityType}: ${answer.how}. A fresh one repeats it. When it happens again and again, memory is the usual reason: lower the batch sizes`,
+    nonRetryable: attempt >= deathsAllowed,
+  });
+}
+
+/** A cancelled workflow wants no repetition; a worker that shuts down, or an attempt that the server gave up, does. */
+function whyCancelled(context: Context): Error {
+  const reason = (context.cancellationSignal.reason as Error | undefined)?.message ?? '';
+  if (context.cancellationDetails?.cancelRequested) return new CancelledFailure(reason);
+  return ApplicationFailure.retryable(
+    `interrupted (${reason || 'no reason given'}); it will be repeated`,
+    'Interrupted',
+  );
+}
+
+if (import.meta.main) await runTensorWorker(process.env);

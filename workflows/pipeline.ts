@@ -1,0 +1,153 @@
+/** A pipeline: steps run as soon as what they need has ended, independent ones at the same time. */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  executeChild,
+  getExternalWorkflowHandle,
+  isCancellation,
+  ParentClosePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { hasEnded, readySteps, skipReason } from '../lib/pipeline/dag.ts';
+import type { Plan, PlanStep, RunResult, StepState } from '../lib/pipeline/plan.ts';
+import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import type { Ref } from '../lib/store/ref.ts';
+import type { StageActivities } from './activities.ts';
+import { type Board, openBoard } from './board.ts';
+import { rootMessage } from './failure-message.ts';
+import { type Hold, holdable, holdChild } from './hold.ts';
+import { control, heavy } from './proxies.ts';
+
+/** A stage that is a workflow of its own: its input, and the short name of the queue of its heavy activities. */
+export interface StageRun {
+  input: StageInput;
+  queue: string;
+}
+
+/**
+ * Runs a plan. A step that fails stops the start of new ones; those that run go on to their end, since what they make is kept and
+ * the next run takes it from the cache. Then the run fails with one message.
+ */
+export async function pipeline(plan: Plan): Promise<RunResult> {
+  const run = workflowInfo().firstExecutionRunId;
+  const board = openBoard(plan, run);
+  const holding = holdable((held, text) => {
+    board.setHeld(held, text);
+    void passOn(held, Object.values(board.states));
+  });
+  const taken = plan.takes === null ? {} : await takeOutputs(plan, plan.takes);
+
+  await runSteps(plan, board, holding, (step) => runStep({ plan, step, run, board, taken }));
+
+  const states = plan.steps.map((step) => board.states[step.name]);
+  const cancelled = states.find((state) => state.status === 'cancelled');
+  const failed = states.filter((state) => state.status === 'failed');
+  if (cancelled) CancellationScope.current().cancel();
+  if (failed.length > 0) {
+    throw ApplicationFailure.nonRetryable(
+      failed.map(({ name, headline }) => `step ${name} failed: ${headline}`).join('\n'),
+      'StepFailed',
+    );
+  }
+  const outputs = Object.assign({}, ...states.map((state) => state.outputs)) as Record<string, Ref>;
+  await control('keep the run').recordRun({ pipeline: plan.pipeline, profile: plan.profile, run, outputs });
+  const seconds = (Date.now() - workflowInfo().startTime.getTime()) / 1000;
+  return { run, pipeline: plan.pipeline, profile: plan.profile, seed: plan.seed, seconds, steps: states, outputs };
+}
+
+async function runSteps(
+  plan: Plan,
+  board: Board,
+  holding: Hold,
+  start: (step: PlanStep) => Promise<void>,
+): Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  while (!hasEnded(plan.steps, board.statuses())) {
+    if (holding.held) await Promise.race([holding.passed(), ...running.values()]);
+    if (!holding.held) {
+      for (const step of readySteps(plan.steps, board.statuses())) {
+        const reason = skipReason(step, board.states, plan.settings);
+        if (reason !== null) {
+          board.set(step.name, { status: 'skipped', headline: reason });
+          continue;
+        }
+        board.set(step.name, { status: 'running', startedAt: Date.now() });
+        running.set(
+          step.name,
+          start(step).finally(() => running.delete(step.name)),
+        );
+      }
+    }
+    if (running.size > 0) await Promise.race(running.values());
+  }
+}
+
+interface StepRun {
+  plan: Plan;
+  step: PlanStep;
+  run: string;
+  board: Board;
+  taken: Record<string, Ref>;
+}
+
+/** Runs one step to its end, or takes it from the cache. Never throws: how it ended is on the board. */
+async function runStep({ plan, step, run, board, taken }: StepRun): Promise<void> {
+  const end = (change: Partial<StepState>): void =>
+    board.set(step.name, { endedAt: Date.now(), fraction: null, ...change });
+  try {
+    const asked = {
+      run,
+      step: step.name,
+      stage: step.uses,
+      seed: plan.seed,
+      settings: { ...plan.settings, [step.section]: step.settings },
+      inputs: inputsOf(step, board.states, taken),
+    };
+    const found = await control(`${step.name}: look in the cache`).lookupStep(asked);
+    if (found.output !== null) return end({ status: 'cached', ...found.output });
+    const input: StageInput = { ...asked, code: found.code };
+    const startedAt = Date.now();
+    const output = await perform(step, input, board);
+    if (found.key !== null && output.reusable !== false) {
+      const seconds = (Date.now() - startedAt) / 1000;
+      await control(`${step.name}: keep for the cache`).recordStep({ key: found.key, input, output, seconds });
+    }
+    end({ status: 'done', outputs: output.outputs, facts: output.facts, headline: output.headline });
+  } catch (error) {
+    if (isCancellation(error)) end({ status: 'cancelled', headline: 'cancelled' });
+    else end({ status: 'failed', headline: rootMessage(error) });
+  }
+}
+
+async function perform(step: PlanStep, input: StageInput, board: Board): Promise<StageOutput> {
+  if (step.runs === 'activity') return await heavy<StageActivities>(step.queue, step.summary)[step.uses](input);
+  const workflowId = `${workflowInfo().workflowId}/${step.name}`;
+  board.set(step.name, { child: workflowId });
+  const args: [StageRun] = [{ input, queue: step.queue }];
+  return await executeChild<(run: StageRun) => Promise<StageOutput>>(step.uses, {
+    workflowId,
+    args,
+    staticSummary: step.summary,
+    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    typedSearchAttributes: workflowInfo().typedSearchAttributes,
+  });
+}
+
+function inputsOf(step: PlanStep, states: Board['states'], taken: Record<string, Ref>): Record<string, Ref> {
+  const inputs: Record<string, Ref> = {};
+  for (const [name, { from }] of Object.entries(step.inputs)) {
+    const ref = from === null ? taken[name] : states[from].outputs[name];
+    if (ref) inputs[name] = ref;
+  }
+  return inputs;
+}
+
+async function takeOutputs(plan: Plan, { from, outputs }: NonNullable<Plan['takes']>): Promise<Record<string, Ref>> {
+  return await control(`outputs of ${from}`).takeOutputs({ pipeline: from, profile: plan.profile, outputs });
+}
+
+/** Tells running children. One that has just ended cannot be told, and need not be. */
+async function passOn(held: boolean, states: readonly StepState[]): Promise<void> {
+  const children = states.flatMap(({ status, child }) => (status === 'running' && child !== null ? [child] : []));
+  await Promise.allSettled(children.map((child) => getExternalWorkflowHandle(child).signal(holdChild, held)));
+}

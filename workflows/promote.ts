@@ -1,0 +1,159 @@
+/** The A/B test of a student: days on a ramp under guardrails, a verdict, an approval, and the swap of what is served. */
+import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { verdict, type Verdict } from '../lib/method/verdict.ts';
+import type { PromoteSettings, StageOutput } from '../lib/pipeline/stages.ts';
+import type { Conclusion, DayResult, PromoteActivities } from './activities.ts';
+import { openDecisions } from './decisions.ts';
+import { rootMessage } from './failure-message.ts';
+import { holdable } from './hold.ts';
+import type { StageRun } from './pipeline.ts';
+import { heavy } from './proxies.ts';
+import { openTrainingBoard } from './training-board.ts';
+
+export async function promote({ input, queue }: StageRun): Promise<StageOutput> {
+  const settings = input.settings.promote;
+  const board = openTrainingBoard('starting');
+  const holding = holdable((_, text) => board.note(text));
+  const decisions = openDecisions();
+  const on = (summary: string) => heavy<PromoteActivities>(queue, summary);
+
+  const control = await on('what is served now').readServing();
+  try {
+    const { days, last } = await experiment();
+    const conclusion = await conclude(last);
+    decisions.close(`the experiment has ended: ${conclusion.outcome}`);
+    const output = await on('store the experiment').finishExperiment({ input, conclusion, days: days.map(summaryOf) });
+    return { ...output, reusable: conclusion.outcome === 'promoted' || conclusion.outcome === 'rejected' };
+  } finally {
+    await CancellationScope.nonCancellable(() => on('stop serving both arms').stopServing({ input }));
+  }
+
+  /** Days until the verdict, or a rollback by hand. */
+  async function experiment(): Promise<{ days: DayResult[]; last: Verdict }> {
+    const days: DayResult[] = [];
+    let last: Verdict = { outcome: 'running', reasons: [] };
+    while (last.outcome === 'running' && decisions.rollback === null) {
+      await Promise.race([holding.passed(), condition(() => decisions.rollback !== null)]);
+      const result = await oneDay(days);
+      if (result === null) break;
+      days.push(result);
+      last = verdict(result.state, settings);
+      board.show(
+        days.length / settings.days,
+        `day ${days.length} of ${settings.days}: ${result.headline}`,
+        figures(result),
+      );
+      decisions.describe(`day ${days.length} of ${settings.days} is over, no verdict yet`);
+      // Awake at once when somebody rolls back.
+      if (last.outcome === 'running') await restOfDay();
+    }
+    return { days, last };
+  }
+
+  async function restOfDay(): Promise<void> {
+    if (settings.daySeconds > 0) await condition(() => decisions.rollback !== null, settings.daySeconds * 1000);
+  }
+
+  /** Null when a rollback cut the day short. */
+  async function oneDay(days: readonly DayResult[]): Promise<DayResult | null> {
+    const day = days.length + 1;
+    const share = shareOfDay(day, settings);
+    const summary = `day ${day}: ${Math.round(100 * share)} % of readers are treated`;
+    const scope = new CancellationScope();
+    try {
+      return await scope.run(() => {
+        void condition(() => decisions.rollback !== null).then(
+          () => scope.cancel(),
+          () => undefined,
+        );
+        return on(summary).simulateDay({ input, control, day, share, before: days.map(summaryOf) });
+      });
+    } catch (error) {
+      if (isCancellation(error) && decisions.rollback !== null) return null;
+      throw error;
+    } finally {
+      scope.cancel();
+    }
+  }
+
+  async function conclude(last: Verdict): Promise<Conclusion> {
+    if (decisions.rollback !== null) {
+      const { by, reason } = decisions.rollback;
+      return { outcome: 'rolled_back', reasons: [reason || 'rolled back by hand'], decidedBy: by };
+    }
+    const { reasons } = last;
+    if (last.outcome === 'rollback') return { outcome: 'rolled_back', reasons, decidedBy: 'guardrail' };
+    if (last.outcome === 'reject') return { outcome: 'rejected', reasons, decidedBy: 'metrics' };
+    if (last.outcome !== 'promote') return { outcome: 'inconclusive', reasons, decidedBy: 'metrics' };
+    if (settings.approval === 'automatic') return await swap(reasons, 'setting promote.approval = automatic');
+    return await approval(reasons);
+  }
+
+  async function approval(reasons: string[]): Promise<Conclusion> {
+    board.note(
+      `Awaiting a decision: send the update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
+    );
+    decisions.open();
+    const inTime = await condition(
+      () => decisions.decision !== null || decisions.rollback !== null,
+      `${settings.approvalTimeoutHours} hours`,
+    );
+    board.note('');
+    if (decisions.rollback !== null) {
+      return {
+        outcome: 'rolled_back',
+        reasons: [decisions.rollback.reason || 'rolled back by hand'],
+        decidedBy: decisions.rollback.by,
+      };
+    }
+    if (!inTime || decisions.decision === null) {
+      const reason = `nobody decided within ${settings.approvalTimeoutHours} hours`;
+      return { outcome: 'inconclusive', reasons: [...reasons, reason], decidedBy: 'time-out of the approval' };
+    }
+    const { decision, by, reason } = decisions.decision;
+    if (decision === 'reject')
+      return { outcome: 'rejected', reasons: [reason || 'rejected by hand', ...reasons], decidedBy: by };
+    return await swap(reason ? [...reasons, reason] : reasons, by);
+  }
+
+  /** Somebody else's promotion during the test stands: what was tested against is served no longer. */
+  async function swap(reasons: string[], decidedBy: string): Promise<Conclusion> {
+    try {
+      await on('promote the student').swapServing({ input, expected: control });
+      return { outcome: 'promoted', reasons, decidedBy };
+    } catch (error) {
+      if (!isPointerConflict(error)) throw error;
+      return { outcome: 'inconclusive', reasons: [...reasons, rootMessage(error)], decidedBy: 'compare-and-swap' };
+    }
+  }
+}
+
+/** The share of readers that is treated on a day: the ramp's phases are equally long. */
+export function shareOfDay(day: number, { days, ramp }: Pick<PromoteSettings, 'days' | 'ramp'>): number {
+  return ramp[Math.min(ramp.length - 1, Math.floor(((day - 1) * ramp.length) / days))];
+}
+
+function summaryOf({ day, share, exposures }: DayResult): Pick<DayResult, 'day' | 'share' | 'exposures'> {
+  return { day, share, exposures };
+}
+
+function figures({ state, share }: DayResult): Record<string, number> {
+  const changes = Object.entries(state.metrics).map(([name, { relative }]) => [`${name} change`, relative.mean]);
+  const { control, treatment } = state.readers;
+  return {
+    'treated share': share,
+    'readers in control': control,
+    'readers in treatment': treatment,
+    'p of the split (SRM)': state.srmP,
+    ...(Object.fromEntries(changes.filter(([, change]) => Number.isFinite(change))) as Record<string, number>),
+    'error rate': state.errorRate,
+    'p95 ms': state.p95Ms,
+  };
+}
+
+function isPointerConflict(error: unknown): boolean {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    if (inner instanceof ApplicationFailure && inner.type === 'PointerConflict') return true;
+  }
+  return false;
+}

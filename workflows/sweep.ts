@@ -1,0 +1,83 @@
+/** The sweep: how results grow with model size, and with the number of lists that the best is taken from. */
+import { executeChild, isCancellation, workflowInfo } from '@temporalio/workflow';
+import type { StageOutput } from '../lib/pipeline/stages.ts';
+import type { ArmResult, SweepActivities } from './activities.ts';
+import { rootMessage } from './failure-message.ts';
+import { withLimit } from './fan-out.ts';
+import { holdable } from './hold.ts';
+import type { StageRun } from './pipeline.ts';
+import { heavy } from './proxies.ts';
+import type { teacher } from './teacher.ts';
+import { openTrainingBoard } from './training-board.ts';
+
+export async function sweep({ input, queue }: StageRun): Promise<StageOutput> {
+  const { models, concurrency, budgetMinutes } = input.settings.sweep;
+  const board = openTrainingBoard('starting');
+  const holding = holdable((_, text) => board.note(text));
+  const deadline = Date.now() + budgetMinutes * 60_000;
+  const arms: ArmResult[] = [];
+  const notRun: { model: string; why: string }[] = [];
+  const on = (summary: string) => heavy<SweepActivities>(queue, summary);
+
+  const bestOf = await on('best of N lists of the teacher').bestOf({ input });
+  board.show(1 / (models.length + 1), bestOf.headline);
+  await withLimit(models, concurrency, async (model) => {
+    await holding.passed();
+    if (Date.now() >= deadline) {
+      notRun.push({ model, why: `the budget of ${budgetMinutes} minutes was spent` });
+      return;
+    }
+    try {
+      const arm = await executeChild(capacityArm, {
+        workflowId: `${workflowInfo().workflowId}/${model.replaceAll('/', '_')}`,
+        args: [{ input, queue, model }],
+        staticSummary: `capacity: ${model}`,
+        typedSearchAttributes: workflowInfo().typedSearchAttributes,
+      });
+      arms.push(arm);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      notRun.push({ model, why: rootMessage(error) });
+    }
+    board.show(
+      (1 + arms.length + notRun.length) / (models.length + 1),
+      `${arms.length} of ${models.length} sizes measured`,
+    );
+  });
+  // In the order of the settings, whichever ended first.
+  arms.sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model));
+  return await on('fit and store the curves').finishSweep({ input, arms, notRun, bestOf: bestOf.measured });
+}
+
+export interface ArmRun extends StageRun {
+  model: string;
+}
+
+/** One model size: warm start, Dr. GRPO, measurement. */
+export async function capacityArm({ input, queue, model }: ArmRun): Promise<ArmResult> {
+  const { sweep: settings } = input.settings;
+  const startedAt = Date.now();
+  const on = (summary: string) => heavy<SweepActivities>(queue, summary);
+
+  const { start, parameters } = await on(`warm start of ${model}`).warmArm({ input, model });
+  const trained = await executeChild<typeof teacher>('teacher', {
+    workflowId: `${workflowInfo().workflowId}/teacher`,
+    args: [{ queue, input: armInput({ input, queue, model }, start) }],
+    staticSummary: `${model}: Dr. GRPO, ${settings.rounds} rounds`,
+    typedSearchAttributes: workflowInfo().typedSearchAttributes,
+  });
+  const policy = trained.outputs.teacher as ArmResult['policy'];
+  const seconds = (Date.now() - startedAt) / 1000;
+  return await on(`measure ${model}`).measureArm({ input, model, policy, parameters, seconds });
+}
+
+/** The arm trains as the teacher does, from its own start, for fewer rounds, and is looked at on held-out readers only at both ends. */
+function armInput({ input, model }: ArmRun, start: ArmResult['policy']): StageRun['input'] {
+  const { rounds } = input.settings.sweep;
+  return {
+    ...input,
+    step: `${input.step}/${model}`,
+    inputs: { ...input.inputs, teacherStart: start },
+    settings: { ...input.settings, teacher: { ...input.settings.teacher, rounds, evaluateEvery: rounds } },
+  };
+}
