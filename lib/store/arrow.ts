@@ -1,0 +1,119 @@
+/** Tables as Arrow IPC with zstd. A table's columns are declared once (data/tables.ts); rows go in and come out as plain objects. */
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import {
+  Bool,
+  CompressionType,
+  compressionRegistry,
+  type DataType,
+  Field,
+  Float32,
+  Float64,
+  Int32,
+  List,
+  RecordBatch,
+  RecordBatchStreamWriter,
+  Schema,
+  Struct,
+  type Table,
+  TimestampMillisecond,
+  tableFromIPC,
+  Utf8,
+  type Vector,
+  makeData,
+  vectorFromArray,
+} from 'apache-arrow';
+import { DataError } from '../errors.ts';
+
+compressionRegistry.set(CompressionType.ZSTD, {
+  encode: (data) => zstdCompressSync(data),
+  decode: (data) => zstdDecompressSync(data),
+});
+
+/** Column types. `time`: milliseconds since 1970, UTC. */
+const columnTypes = {
+  text: () => new Utf8(),
+  number: () => new Float64(),
+  integer: () => new Int32(),
+  flag: () => new Bool(),
+  time: () => new TimestampMillisecond(),
+  texts: () => new List(new Field('item', new Utf8(), false)),
+  integers: () => new List(new Field('item', new Int32(), false)),
+  floats: () => new List(new Field('item', new Float32(), false)),
+} satisfies Record<string, () => DataType>;
+
+type ColumnType = keyof typeof columnTypes;
+
+/** A table's columns in order; a type that ends in `?` may be null. */
+export interface TableSchema {
+  name: string;
+  columns: Readonly<Record<string, ColumnType | `${ColumnType}?`>>;
+}
+
+const BATCH_ROWS = 16_384;
+
+/** Arrow IPC stream (zstd) of rows. Deterministic: the same rows, the same bytes. */
+export function encodeTable(schema: TableSchema, rows: readonly object[]): Uint8Array {
+  const arrow = arrowSchema(schema);
+  const writer = new RecordBatchStreamWriter({ compressionType: CompressionType.ZSTD });
+  writer.reset(undefined, arrow);
+  for (let start = 0; start < rows.length || start === 0; start += BATCH_ROWS) {
+    const some = rows.slice(start, start + BATCH_ROWS);
+    const children = arrow.fields.map((field) => {
+      const values = some.map((row) => (row as Record<string, unknown>)[field.name] ?? null);
+      return vectorFromArray(values, field.type).data[0] ?? makeData({ type: field.type, length: 0 });
+    });
+    const data = makeData({ type: new Struct(arrow.fields), length: some.length, nullCount: 0, children });
+    writer.write(new RecordBatch(arrow, data));
+  }
+  writer.finish();
+  return writer.toUint8Array(true);
+}
+
+/** The Arrow table in the bytes. Throws DataError when a column is missing, of another type, or null where it may not be. */
+export function decodeTable(schema: TableSchema, bytes: Uint8Array): Table {
+  let table: Table;
+  try {
+    table = tableFromIPC(bytes);
+  } catch (cause) {
+    throw new DataError(`table ${schema.name} cannot be read as Arrow IPC: ${(cause as Error).message}`, { cause });
+  }
+  for (const field of arrowSchema(schema).fields) {
+    const column = table.getChild(field.name);
+    if (!column) throw new DataError(`table ${schema.name} lacks column ${field.name}`);
+    if (String(column.type) !== String(field.type)) {
+      throw new DataError(`table ${schema.name}: column ${field.name} is ${column.type}, it must be ${field.type}`);
+    }
+    if (!field.nullable && column.nullCount > 0)
+      throw new DataError(`table ${schema.name}: column ${field.name} has ${column.nullCount} nulls, it may have none`);
+  }
+  return table;
+}
+
+/** Rows of a table as plain objects, in order. Lists come as arrays or typed arrays, times as numbers. */
+export function rowsOf<Row extends object>(schema: TableSchema, bytes: Uint8Array): Row[] {
+  const table = decodeTable(schema, bytes);
+  const names = Object.keys(schema.columns);
+  const columns = names.map((name) => values(table.getChild(name) as Vector, schema.columns[name]));
+  return Array.from(
+    { length: table.numRows },
+    (_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i][row]])) as Row,
+  );
+}
+
+function arrowSchema({ columns }: TableSchema): Schema {
+  return new Schema(
+    Object.entries(columns).map(
+      ([name, type]) => new Field(name, columnTypes[type.replace('?', '') as ColumnType](), type.endsWith('?')),
+    ),
+  );
+}
+
+function values(column: Vector, type: string): unknown[] {
+  const base = type.replace('?', '');
+  const out = Array.from({ length: column.length }, (_, i) => column.get(i) as unknown);
+  if (base === 'time') return out.map((value) => (value === null ? null : Number(value)));
+  if (base === 'texts') return out.map((value) => (value === null ? null : [...(value as Vector<Utf8>)]));
+  if (base === 'integers' || base === 'floats')
+    return out.map((value) => (value === null ? null : (value as Vector).toArray().slice()));
+  return out;
+}

@@ -1,0 +1,295 @@
+/**
+ * The content-addressed store. Bytes lie at `artifacts/<sha256>`, written once (If-None-Match: *), verified at every read; a manifest
+ * at `manifests/<digest>.json` names an artifact's files and its lineage. Small keyed documents (step cache) live beside them.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { ArtifactCorrupt, DataError } from '../errors.ts';
+import { artifactDigest, type Manifest, type ManifestFile, sha256, sortedFiles, thisMachine } from './manifest.ts';
+import type { Kind, MadeBy, Ref } from './ref.ts';
+import { type Bucket, isMissing, isPreconditionFailed, storageError } from './s3.ts';
+
+export type FileContent = Uint8Array | { path: string };
+
+export interface Artifacts {
+  /** Stores files as one artifact. Idempotent: the same content gives the same reference and is stored once. */
+  put<K extends Kind>(kind: K, files: Readonly<Record<string, FileContent>>, madeBy: MadeBy): Promise<Ref<K>>;
+  /** Throws ArtifactMissing, ArtifactCorrupt. */
+  manifest(ref: Ref): Promise<Manifest>;
+  /** True where manifest and every file are stored (sizes compared, content not read). */
+  isStored(ref: Ref): Promise<boolean>;
+  /** One file's bytes, digest verified. */
+  read(ref: Ref, name: string): Promise<Uint8Array>;
+  /** A local folder with all files of the artifact, verified. Read-only: it is shared and may be removed after the process ends. */
+  folder(ref: Ref): Promise<string>;
+  /** A small JSON document, or null. */
+  getDocument(key: string): Promise<unknown>;
+  /** Writes a document, replacing what is there. */
+  putDocument(key: string, value: unknown): Promise<void>;
+  /** Writes a document unless there is one; false where there was. */
+  createDocument(key: string, value: unknown): Promise<boolean>;
+  /** Keys of stored objects below a prefix, with bytes and time of writing. */
+  list(prefix: string): AsyncIterable<{ key: string; bytes: number; at: Date }>;
+  remove(key: string): Promise<void>;
+  readonly bucket: Bucket;
+}
+
+const UPLOADS_AT_ONCE = 4;
+/** A body cut short is read again so often before it is called corrupt. */
+const READ_TRIES = 3;
+const CACHE_BYTES = 8 * 2 ** 30;
+
+export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFolder: string }): Artifacts {
+  const get = async (key: string): Promise<Uint8Array> => {
+    const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+  };
+
+  const getVerified = async (file: ManifestFile, step: () => Promise<string | null>): Promise<Uint8Array> => {
+    const key = blobKey(file.sha256);
+    let found = '';
+    for (let attempt = 0; attempt < READ_TRIES; attempt++) {
+      const bytes = await get(key).catch((error: unknown) => {
+        throw storageError(error, key);
+      });
+      found = sha256(bytes);
+      if (found === file.sha256) return bytes;
+    }
+    throw new ArtifactCorrupt(key, `its bytes have digest ${found}`, await step());
+  };
+
+  const putOnce = async (
+    key: string,
+    body: Uint8Array | { path: string; bytes: number },
+    contentType: string,
+  ): Promise<boolean> => {
+    try {
+      await s3.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: body instanceof Uint8Array ? body : createReadStream(body.path),
+          ContentLength: body instanceof Uint8Array ? body.length : body.bytes,
+          ContentType: contentType,
+          IfNoneMatch: '*',
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (isPreconditionFailed(error)) return false;
+      throw storageError(error, key);
+    }
+  };
+
+  const isThere = async (file: ManifestFile): Promise<boolean> => {
+    try {
+      const head = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: blobKey(file.sha256) }));
+      return head.ContentLength === file.bytes;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw storageError(error, blobKey(file.sha256));
+    }
+  };
+
+  const artifacts: Artifacts = {
+    bucket: { s3, bucket },
+
+    async put(kind, contents, madeBy) {
+      const files: ManifestFile[] = [];
+      const names = Object.keys(contents);
+      const upload = async (name: string): Promise<void> => {
+        if (!/^[\w.-]+(?:\/[\w.-]+)*$/.test(name) || name.split('/').includes('..'))
+          throw new DataError(`artifact file name "${name}" may hold letters, digits, '.', '_', '-' only`);
+        const content = contents[name];
+        const digest = content instanceof Uint8Array ? sha256(content) : await fileDigest(content.path);
+        const bytes = content instanceof Uint8Array ? content.length : (await stat(content.path)).size;
+        await putOnce(
+          blobKey(digest),
+          content instanceof Uint8Array ? content : { path: content.path, bytes },
+          'application/octet-stream',
+        );
+        files.push({ name, sha256: digest, bytes });
+      };
+      for (let i = 0; i < names.length; i += UPLOADS_AT_ONCE)
+        await Promise.all(names.slice(i, i + UPLOADS_AT_ONCE).map(upload));
+      const digest = artifactDigest(kind, files);
+      const manifest: Manifest = { kind, files: sortedFiles(files), madeBy, machine: thisMachine() };
+      await putOnce(manifestKey(digest), Buffer.from(JSON.stringify(manifest, null, 1)), 'application/json');
+      return { kind, digest };
+    },
+
+    async manifest(ref) {
+      const key = manifestKey(ref.digest);
+      const bytes = await get(key).catch((error: unknown) => {
+        throw storageError(error, key);
+      });
+      let manifest: Manifest;
+      try {
+        manifest = JSON.parse(Buffer.from(bytes).toString('utf8')) as Manifest;
+      } catch (cause) {
+        throw new ArtifactCorrupt(key, 'it is not JSON', null, cause);
+      }
+      if (manifest.kind !== ref.kind || artifactDigest(manifest.kind, manifest.files) !== ref.digest) {
+        throw new ArtifactCorrupt(key, 'its files do not add up to its digest', manifest.madeBy?.step ?? null);
+      }
+      return manifest;
+    },
+
+    async isStored(ref) {
+      try {
+        const { files } = await artifacts.manifest(ref);
+        return (await Promise.all(files.map(isThere))).every(Boolean);
+      } catch (error) {
+        if (error instanceof Error && error.name === 'ArtifactMissing') return false;
+        throw error;
+      }
+    },
+
+    async read(ref, name) {
+      const manifest = await artifacts.manifest(ref);
+      const file = manifest.files.find((one) => one.name === name);
+      if (!file)
+        throw new DataError(
+          `artifact ${ref.kind} ${ref.digest.slice(0, 12)} has no file ${name}; it has ${manifest.files.map((one) => one.name).join(', ')}`,
+        );
+      return getVerified(file, async () => manifest.madeBy.step);
+    },
+
+    async folder(ref) {
+      const path = join(cacheFolder, ref.digest);
+      const manifest = await artifacts.manifest(ref);
+      if (await isWhole(path, manifest)) {
+        const now = new Date();
+        await utimes(path, now, now);
+        return path;
+      }
+      const fresh = `${path}.${process.pid}.${Math.trunc(performance.now() * 1000)}`;
+      try {
+        for (const file of manifest.files) {
+          const bytes = await getVerified(file, async () => manifest.madeBy.step);
+          await mkdir(dirname(join(fresh, file.name)), { recursive: true });
+          await writeFile(join(fresh, file.name), bytes);
+        }
+        await rm(path, { recursive: true, force: true });
+        await rename(fresh, path);
+      } catch (error) {
+        await rm(fresh, { recursive: true, force: true });
+        // Another process put the same content there first.
+        if (await isWhole(path, manifest)) return path;
+        throw storageError(error, path);
+      }
+      await dropOldest(cacheFolder, ref.digest);
+      return path;
+    },
+
+    async getDocument(key) {
+      try {
+        return JSON.parse(Buffer.from(await get(key)).toString('utf8')) as unknown;
+      } catch (error) {
+        if (isMissing(error)) return null;
+        if (error instanceof SyntaxError) throw new ArtifactCorrupt(key, 'it is not JSON', null, error);
+        throw storageError(error, key);
+      }
+    },
+
+    async putDocument(key, value) {
+      try {
+        await s3.send(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: key,
+            Body: JSON.stringify(value),
+            ContentType: 'application/json',
+          }),
+        );
+      } catch (error) {
+        throw storageError(error, key);
+      }
+    },
+
+    createDocument: (key, value) => putOnce(key, Buffer.from(JSON.stringify(value)), 'application/json'),
+
+    async *list(prefix) {
+      let token: string | undefined;
+      do {
+        const page = await s3
+          .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }))
+          .catch((error: unknown) => {
+            throw storageError(error, prefix);
+          });
+        for (const { Key, Size, LastModified } of page.Contents ?? [])
+          yield { key: Key ?? '', bytes: Size ?? 0, at: LastModified ?? new Date(0) };
+        token = page.NextContinuationToken;
+      } while (token);
+    },
+
+    async remove(key) {
+      try {
+        await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+      } catch (error) {
+        throw storageError(error, key);
+      }
+    },
+  };
+  return artifacts;
+}
+
+export function blobKey(digest: string): string {
+  return `artifacts/${digest}`;
+}
+
+export function manifestKey(digest: string): string {
+  return `manifests/${digest}.json`;
+}
+
+async function fileDigest(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+/** Every file there with the right bytes: a cache that was tampered with is filled again. */
+async function isWhole(path: string, manifest: Manifest): Promise<boolean> {
+  for (const file of manifest.files) {
+    try {
+      if (sha256(await readFile(join(path, file.name))) !== file.sha256) return false;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR')
+        return false;
+      throw error;
+    }
+  }
+  return true;
+}
+
+/** Keeps the cache below its size: the folder that was used least recently goes first, never `keep`. */
+async function dropOldest(cacheFolder: string, keep: string): Promise<void> {
+  const folders = await Promise.all(
+    (await readdir(cacheFolder)).map(async (name) => {
+      const path = join(cacheFolder, name);
+      const inside = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => []);
+      const sizes = await Promise.all(
+        inside
+          .filter((entry) => entry.isFile())
+          .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size),
+      );
+      return { name, path, at: (await stat(path)).mtimeMs, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    }),
+  );
+  let total = folders.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { name, path, bytes } of folders.sort((a, b) => a.at - b.at)) {
+    if (total <= CACHE_BYTES) return;
+    if (name === keep) continue;
+    await rm(path, { recursive: true, force: true });
+    total -= bytes;
+  }
+}

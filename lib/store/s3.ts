@@ -1,0 +1,75 @@
+/** The bucket: a client made from the environment, and one place that turns S3's refusals into errors people can act on. */
+import { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { ArtifactMissing, ConfigError, DiskFull, StorageRefused } from '../errors.ts';
+
+export interface Bucket {
+  s3: S3Client;
+  bucket: string;
+}
+
+/**
+ * NEWSHOUND_S3_BUCKET (required), NEWSHOUND_S3_ENDPOINT (none: Amazon's), AWS_REGION; credentials as the AWS SDK finds them
+ * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, profile, role). Throws ConfigError.
+ */
+export function createS3(env: Readonly<Record<string, string | undefined>>): Bucket {
+  const bucket = env['NEWSHOUND_S3_BUCKET'];
+  if (!bucket) throw new ConfigError('NEWSHOUND_S3_BUCKET is not set: name the bucket that artifacts go to');
+  const endpoint = env['NEWSHOUND_S3_ENDPOINT'];
+  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
+  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
+  const s3 = new S3Client({
+    region: env['AWS_REGION'] || 'us-east-1',
+    ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
+    ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
+    // Minutes of an unreachable store are waited out: 8 tries with exponential backoff; what is longer, Temporal repeats.
+    maxAttempts: 8,
+    retryMode: 'standard',
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000 },
+  });
+  return { s3, bucket };
+}
+
+/** True where the object is not there. */
+export function isMissing(error: unknown): boolean {
+  return (
+    error instanceof S3ServiceException &&
+    (error.name === 'NoSuchKey' || error.name === 'NotFound' || error.$metadata.httpStatusCode === 404)
+  );
+}
+
+/** True where a conditional write lost: the object exists (If-None-Match) or is another one now (If-Match). */
+export function isPreconditionFailed(error: unknown): boolean {
+  return (
+    error instanceof S3ServiceException &&
+    (error.$metadata.httpStatusCode === 412 || error.$metadata.httpStatusCode === 409)
+  );
+}
+
+/** The error to raise for a failed request on `key`: typed where a person must act, else as it came (and may be retried). */
+export function storageError(error: unknown, key: string): unknown {
+  if (isMissing(error)) return new ArtifactMissing(key, error);
+  if (error instanceof S3ServiceException) {
+    const status = error.$metadata.httpStatusCode ?? 0;
+    if (status === 401 || status === 403) {
+      return new StorageRefused(
+        `S3 refused ${key}: ${error.name}. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's permissions`,
+        { cause: error },
+      );
+    }
+    if (
+      status === 507 ||
+      /no space|quota|XMinioStorageFull|InsufficientStorage/i.test(`${error.name} ${error.message}`)
+    ) {
+      return new DiskFull(
+        `the S3 server has no space left for ${key}. Free some, then run again: finished steps are reused`,
+        { cause: error },
+      );
+    }
+  }
+  if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
+    return new DiskFull(`no space left on the disk for ${key}. Free some, then run again: finished steps are reused`, {
+      cause: error,
+    });
+  }
+  return error;
+}
