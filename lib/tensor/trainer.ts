@@ -12,6 +12,8 @@ export interface TrainerSettings {
   parameters: Parameters;
   /** Traces a scalar loss and, if wanted, metrics of any shape. Called once for each combination of fed shapes. */
   loss: (parameters: Traced, fed: Traced) => { loss: Tensor; metrics?: Traced };
+  /** Values that the loss reads beside them and that do not change: a teacher. */
+  constants?: Parameters;
   adamw: AdamwSettings;
   threads: number;
 }
@@ -54,17 +56,18 @@ const lossName = 'loss';
 const gradientName = (parameter: string): string => `gradient of ${parameter}`;
 const metricName = (metric: string): string => `metric ${metric}`;
 
-export function createTrainer({ parameters, loss, adamw, threads }: TrainerSettings): Trainer {
+export function createTrainer({ parameters, loss, constants, adamw, threads }: TrainerSettings): Trainer {
   const names = [...parameters.keys()];
+  const known: Parameters = new Map([...(constants ?? []), ...parameters]);
   const zeros = (): Float32Array[] => [...parameters.values()].map(({ data }) => new Float32Array(data.length));
   const moments: Moments[] = zeros().map((first) => ({ first, second: new Float32Array(first.length) }));
   const sums = zeros();
   let spare: Float32Array[] | null = null;
   let steps = 0;
 
-  const forward = createComputation({ parameters, threads, trace: (p, x) => flatten(loss(p, x)) });
+  const forward = createComputation({ parameters: known, threads, trace: (p, x) => flatten(loss(p, x)) });
   const backward = createComputation({
-    parameters,
+    parameters: known,
     threads,
     trace: (p, x) => {
       const traced = loss(p, x);

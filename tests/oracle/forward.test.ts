@@ -1,26 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { asFloat32, readSafetensors } from '../../lib/store/safetensors.ts';
+import { readSafetensors } from '../../lib/store/safetensors.ts';
 import { createComputation } from '../../lib/tensor/computation.ts';
-import { parseModelConfig } from '../../lib/tensor/language-model-config.ts';
 import { hiddenStates, outputLogits } from '../../lib/tensor/llama.ts';
 import { logProbAt, mul, neg, reshape, logSoftmax, softmax, sum } from '../../lib/tensor/ops.ts';
-import type { Parameters } from '../../lib/tensor/parameters.ts';
-
-const data = new URL('data/', import.meta.url).pathname;
+import { dataFolder, readModel } from './reference-models.ts';
 
 describe.each(['llama', 'llama-untied', 'qwen2', 'qwen2-padded'])('%s', (name) => {
   it('computes the logits, log-probabilities and entropies of Transformers on left-padded rows', async () => {
-    const folder = `${data}models/${name}`;
-    const config = parseModelConfig(JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')), folder);
-    const parameters: Parameters = new Map(
-      [...readSafetensors(`${folder}/model.safetensors`)].map(([key, tensor]) => [
-        key,
-        { shape: tensor.shape, data: asFloat32(tensor, key, folder) },
-      ]),
-    );
-    const expected = readSafetensors(`${folder}/forward.safetensors`);
-    const numbers = (key: string): number[] => Array.from(expected.get(key)?.data as ArrayLike<number | bigint>, Number);
+    const { config, parameters } = readModel(name);
+    const expected = readSafetensors(`${dataFolder}models/${name}/forward.safetensors`);
+    const numbers = (key: string): number[] =>
+      Array.from(expected.get(key)?.data as ArrayLike<number | bigint>, Number);
     const mask = numbers('attention_mask');
     const shape = expected.get('input_ids')?.shape as number[];
     const [rows, time] = shape;
@@ -64,7 +54,8 @@ describe.each(['llama', 'llama-untied', 'qwen2', 'qwen2-padded'])('%s', (name) =
         const worse = (key: keyof typeof largest, k: number, against: number) => {
           largest[key] = Math.max(largest[key], Math.abs(Number(actual[key][k]) - against));
         };
-        for (let v = 0; v < vocabulary; v++) worse('logits', i * vocabulary + v, numbersOf('logits')[i * vocabulary + v]);
+        for (let v = 0; v < vocabulary; v++)
+          worse('logits', i * vocabulary + v, numbersOf('logits')[i * vocabulary + v]);
         worse('entropy', i, numbersOf('entropy')[i]);
         if (at + 1 < time) worse('logprobs', i, numbersOf('logprobs')[row * (time - 1) + at]);
       }

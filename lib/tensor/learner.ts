@@ -1,0 +1,200 @@
+/** Language models learn: from scored groups, from a teacher, from examples. All change the model's parameters in place. */
+import type { AdamwSettings } from './adamw.ts';
+import { type Computation, createComputation } from './computation.ts';
+import type { LanguageModel } from './language-model.ts';
+import type { ModelConfig } from './language-model-config.ts';
+import type { DivergenceName } from './losses.ts';
+import {
+  distillationObjective,
+  entropyOf,
+  packedFeeds,
+  type PolicyObjective,
+  policyFeeds,
+  policyObjective,
+  type ScoredGroup,
+  supervisedObjective,
+  targetLogits,
+  teacherPrefix,
+  tokenGroups,
+  uniformFeeds,
+} from './objectives.ts';
+import { logProbAt } from './ops.ts';
+import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
+import { createTrainer, type StepResult, type Trainer, type TrainerState } from './trainer.ts';
+
+export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
+
+export interface LearnerSettings {
+  adamw: AdamwSettings;
+  threads: number;
+  /** Row tokens of a micro-batch. Default: as many as some 400 MB of activations hold, at most 4,096. */
+  microBatchTokens?: number;
+}
+
+/** Figures of one step by name: loss, entropy (nats a token), gradient_norm, tokens, length … */
+export type Figures = Record<string, number>;
+
+/** What learners share. A state loaded into a fresh learner continues equal to the bit. */
+export interface Learner {
+  state(): TrainerState;
+  load(state: TrainerState): void;
+  release(): Promise<void>;
+}
+
+export interface PolicyLearner extends Learner {
+  /** One optimizer step on scored groups. Figures: loss, entropy, clip_low, clip_high, kl_reference (with klWeight), gradient_norm, tokens, length. */
+  update(groups: readonly ScoredGroup[], learningRate: number): Promise<Figures>;
+}
+
+export async function createPolicyLearner(
+  model: LanguageModel,
+  settings: PolicyObjective & LearnerSettings,
+): Promise<PolicyLearner> {
+  const { config, parameters } = model;
+  const trainer = createTrainer({ ...settings, parameters, loss: policyObjective(config, settings) });
+  return {
+    ...learnerOf(trainer),
+    update: async (groups, learningRate) => {
+      const batches = packGroups(tokenGroups(groups), microBatchTokens(config, settings));
+      return figures(await stepOn(trainer, batches, policyFeeds(batches, groups, settings), learningRate), batches);
+    },
+  };
+}
+
+export interface Distiller extends Learner {
+  /** One optimizer step on groups of the student's (or the teacher's) lists. Figures: loss (the divergence, nats a token), entropy, gradient_norm, tokens, length. */
+  step(groups: readonly TokenGroup[], learningRate: number): Promise<Figures>;
+}
+
+/** The teacher is read at each step, not copied. Both must have the same tokenizer; rows of a table that it does not use are left out. */
+export async function createDistiller(
+  student: LanguageModel,
+  teacher: LanguageModel,
+  settings: { divergence: DivergenceName; temperature: number } & LearnerSettings,
+): Promise<Distiller> {
+  const vocabulary = Math.min(
+    student.tokenizer.vocabularySize,
+    student.config.vocabularySize,
+    teacher.config.vocabularySize,
+  );
+  const trainer = createTrainer({
+    ...settings,
+    parameters: student.parameters,
+    constants: new Map([...teacher.parameters].map(([name, value]) => [teacherPrefix + name, value])),
+    loss: distillationObjective(student.config, teacher.config, { ...settings, vocabulary }),
+  });
+  const budget = Math.min(microBatchTokens(student.config, settings), microBatchTokens(teacher.config, settings));
+  return { ...learnerOf(trainer), step: uniformStep(trainer, budget) };
+}
+
+export interface SupervisedExample {
+  prompt: Int32Array;
+  completion: Int32Array;
+}
+
+export interface SupervisedLearner extends Learner {
+  /** One optimizer step on the mean cross-entropy of completion tokens. Figures: loss (nats a token), gradient_norm, tokens, length. */
+  step(examples: readonly SupervisedExample[], learningRate: number): Promise<Figures>;
+  /** The loss alone. */
+  evaluate(examples: readonly SupervisedExample[]): Promise<number>;
+}
+
+export async function createSupervised(model: LanguageModel, settings: LearnerSettings): Promise<SupervisedLearner> {
+  const { config, parameters } = model;
+  const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config) });
+  const budget = microBatchTokens(config, settings);
+  const step = uniformStep(trainer, budget);
+  const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
+    examples.map(({ prompt, completion }) => ({ prompt, completions: [completion] }));
+  return {
+    ...learnerOf(trainer),
+    step: (examples, learningRate) => step(groupsOf(examples), learningRate),
+    evaluate: async (examples) => {
+      let loss = 0;
+      for (const feeds of uniformFeeds(packGroups(groupsOf(examples), budget)))
+        loss += (await trainer.evaluate(feeds)).loss;
+      return loss;
+    },
+  };
+}
+
+/** Log-probabilities and entropies (nats) of completion tokens, [group][completion]. */
+export interface TokenScores {
+  logprobs: Float32Array[][];
+  entropies: Float32Array[][];
+}
+
+/** What the model gives the completions' tokens at a temperature. */
+export async function scoreTokens(
+  model: LanguageModel,
+  groups: readonly TokenGroup[],
+  settings: { temperature: number; threads: number; microBatchTokens?: number },
+): Promise<TokenScores> {
+  const { config, parameters } = model;
+  const computation: Computation = createComputation({
+    parameters,
+    threads: settings.threads,
+    trace: (p, x) => {
+      const logits = targetLogits(config, p, x, settings.temperature);
+      return { logprobs: logProbAt(logits, x.target), entropies: entropyOf(logits) };
+    },
+  });
+  const empty = (): Float32Array[][] => groups.map(({ completions }) => completions.map(() => new Float32Array()));
+  const scores: TokenScores = { logprobs: empty(), entropies: empty() };
+  try {
+    for (const batch of packGroups(groups, microBatchTokens(config, settings))) {
+      const values = (await computation.run(packedFeeds(batch))) as Record<keyof TokenScores, Float32Array>;
+      for (const { group, completion, start, length } of batch.pieces) {
+        scores.logprobs[group][completion] = values.logprobs.slice(start, start + length);
+        scores.entropies[group][completion] = values.entropies.slice(start, start + length);
+      }
+    }
+  } finally {
+    await computation.release();
+  }
+  return scores;
+}
+
+/** The log-probabilities of `scoreTokens`. */
+export async function logprobs(...of: Parameters<typeof scoreTokens>): Promise<Float32Array[][]> {
+  return (await scoreTokens(...of)).logprobs;
+}
+
+function learnerOf(trainer: Trainer): Learner {
+  return { state: trainer.state, load: trainer.load, release: trainer.release };
+}
+
+function uniformStep(trainer: Trainer, budget: number): Distiller['step'] {
+  return async (groups, learningRate) => {
+    const batches = packGroups(groups, budget);
+    return figures(await stepOn(trainer, batches, uniformFeeds(batches), learningRate), batches);
+  };
+}
+
+async function stepOn(
+  trainer: Trainer,
+  batches: readonly PackedBatch[],
+  feeds: Parameters<Trainer['step']>[0],
+  learningRate: number,
+): Promise<StepResult> {
+  if (batches.length === 0) throw new RangeError('a step needs at least one group');
+  return trainer.step(
+    feeds,
+    learningRate,
+    feeds.map(() => 1),
+  );
+}
+
+function figures({ loss, gradientNorm, metrics }: StepResult, batches: readonly PackedBatch[]): Figures {
+  const lengths = batches.flatMap(({ pieces }) => pieces.map(({ length }) => length));
+  const predicted = lengths.reduce((total, length) => total + length, 0);
+  const tokens = batches.reduce((total, { segment }) => total + segment.reduce((n, s) => n + Number(s >= 0), 0), 0);
+  return { loss, ...metrics, gradient_norm: gradientNorm, tokens, length: predicted / Math.max(1, lengths.length) };
+}
+
+/** Some 40 values of a hidden size and 6 of an intermediate size are kept a token and layer, and the attention of a row. */
+function microBatchTokens(config: ModelConfig, settings: { microBatchTokens?: number }): number {
+  if (settings.microBatchTokens !== undefined) return settings.microBatchTokens;
+  const perToken = 4 * config.layers * (40 * config.hiddenSize + 6 * config.intermediateSize + 4 * config.heads * 256);
+  return Math.max(256, Math.min(4096, 256 * Math.floor(4e8 / perToken / 256)));
+}
