@@ -4,7 +4,9 @@ import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import { NewshoundError } from '../lib/errors.ts';
 import { createDisplay } from './display.ts';
-import { Interrupted } from './work.ts';
+import type { Artifacts } from '../lib/store/artifacts.ts';
+import { withArtifacts } from './store.ts';
+import { Interrupted } from './interrupted.ts';
 
 const program = new Command('newshound')
   .description('Learns what a news reader needs: trains, distils, tests and serves a model that writes news queries')
@@ -65,6 +67,49 @@ program
     if (!(await doctor(createDisplay(process.stdout)))) process.exitCode = 1;
   });
 
+const stored = program.command('artifacts').description('what is stored');
+
+stored
+  .command('ls')
+  .description('the newest artifacts')
+  .option('--kind <kind>', 'of this kind only')
+  .option('--limit <count>', 'how many', (text) => Number(text), 40)
+  .action(async ({ kind, limit }: { kind?: string; limit: number }) => {
+    const { listArtifacts } = await import('./artifacts.ts');
+    await print((artifacts) => listArtifacts(artifacts, kind ?? null, limit));
+  });
+
+stored
+  .command('show')
+  .description('its files, maker, settings and inputs')
+  .argument('<digest>', 'the first characters of its digest')
+  .action(async (digest: string) => {
+    const { showArtifact } = await import('./artifacts.ts');
+    await print((artifacts) => showArtifact(artifacts, digest));
+  });
+
+stored
+  .command('verify')
+  .description('read every byte against its digest')
+  .argument('[digest...]', 'these only')
+  .action(async (digests: string[]) => {
+    const { verifyArtifacts } = await import('./artifacts.ts');
+    const say = createDisplay(process.stdout);
+    await withArtifacts(say, async (artifacts) => {
+      const problems = await verifyArtifacts(artifacts, digests, say.line);
+      if (problems.length > 0) process.exitCode = 1;
+    });
+  });
+
+stored
+  .command('lineage')
+  .description('what it was made from, back to the source')
+  .argument('<digest>', 'the first characters of its digest')
+  .action(async (digest: string) => {
+    const { lineageOf } = await import('./artifacts.ts');
+    await print((artifacts) => lineageOf(artifacts, digest));
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -74,6 +119,13 @@ try {
 
 function config(): string {
   return program.opts<{ config: string }>().config;
+}
+
+async function print(text: (artifacts: Artifacts) => Promise<string>): Promise<void> {
+  await withArtifacts(
+    createDisplay(process.stdout),
+    async (artifacts) => void process.stdout.write(`${await text(artifacts)}\n`),
+  );
 }
 
 /** An error of newshound's own is its message; anything else is a bug, shown with its stack. */

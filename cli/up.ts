@@ -5,7 +5,8 @@ import { lockHolder } from '../infra/lock.ts';
 import type { Say } from '../infra/say.ts';
 import { lockPath } from '../infra/session.ts';
 import { workerNames } from '../workers/supervisor.ts';
-import { Interrupted, keepingUp, withWork } from './work.ts';
+import { Interrupted } from './interrupted.ts';
+import { keepingUp, withWork } from './work.ts';
 
 /** Keeps servers and workers running until a signal; schedules fire, and runs started elsewhere are worked on. */
 export async function up(say: Say): Promise<void> {

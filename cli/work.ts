@@ -9,6 +9,7 @@ import { lockPath, openSession, type Session } from '../infra/session.ts';
 import type { Say } from '../infra/say.ts';
 import type { NewshoundError } from '../lib/errors.ts';
 import { type MemoryWatch, startWorkers, watchMemory, type WorkerName } from '../workers/supervisor.ts';
+import { Interrupted } from './interrupted.ts';
 import { connectTemporal } from './temporal.ts';
 
 export interface WorkOptions {
@@ -34,15 +35,6 @@ export interface Work {
 
 /** The `doing` of `newshound up`. */
 export const keepingUp = 'keeping servers and workers up';
-
-/** What `stopped` holds when a person ended the command. */
-export class Interrupted extends Error {
-  readonly exitCode: number;
-  constructor(signal: NodeJS.Signals) {
-    super(`stopped by ${signal}`);
-    this.exitCode = 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[signal as 'SIGHUP' | 'SIGINT' | 'SIGTERM'];
-  }
-}
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateBucketCommand, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import { ServerStartFailed } from '../lib/errors.ts';
+import { type Bucket, isPreconditionFailed, storageError } from '../lib/store/s3.ts';
 import { waitUntilReady } from './keep-alive.ts';
 import { type Guard, type Launched, launch, logTail } from './processes.ts';
 
@@ -56,25 +57,27 @@ export async function startS3(plan: S3Plan, guard: Guard): Promise<Launched> {
 }
 
 /** Makes the bucket if it is not there. */
-export async function ensureBucket(client: S3Client, bucket: string): Promise<void> {
+export async function ensureBucket({ s3, bucket }: Bucket): Promise<void> {
   try {
-    await client.send(new CreateBucketCommand({ Bucket: bucket }));
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   } catch (error) {
     if (error instanceof S3ServiceException && error.name.startsWith('BucketAlready')) return;
     throw error;
   }
 }
 
-/** Throws ServerStartFailed when this S3 overwrites an object in spite of `If-None-Match: *`: artifacts and pointers need that refusal. */
-export async function verifyConditionalWrites(client: S3Client, bucket: string): Promise<void> {
+/**
+ * Throws ServerStartFailed when this S3 overwrites an object in spite of `If-None-Match: *`: artifacts and pointers need that refusal.
+ * Throws StorageRefused for credentials that it does not take.
+ */
+export async function verifyConditionalWrites({ s3, bucket }: Bucket): Promise<void> {
+  const key = 'probes/conditional-write';
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      await client.send(
-        new PutObjectCommand({ Bucket: bucket, Key: 'probes/conditional-write', Body: 'probe', IfNoneMatch: '*' }),
-      );
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'probe', IfNoneMatch: '*' }));
     } catch (error) {
-      if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 412) return;
-      throw error;
+      if (isPreconditionFailed(error)) return;
+      throw storageError(error, key);
     }
   }
   throw new ServerStartFailed(

@@ -1,8 +1,8 @@
 /** Tells a person what is being done: whole lines, and one line that changes in place on a terminal. */
 export interface Say {
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** Something that goes on: shown in place on a terminal; elsewhere a line now and then. */
-  progress(text: string): void;
+  readonly progress: (text: string) => void;
 }
 
 /** Writes to `stream`; `progress` redraws on a terminal and prints at most one line every 20 s elsewhere. */

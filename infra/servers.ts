@@ -1,5 +1,4 @@
 /** Temporal and S3, whichever way they are to be had: those named in the environment, or local ones that are started and kept running. */
-import { S3Client } from '@aws-sdk/client-s3';
 import { type Environment, temporalConnection } from './environment.ts';
 import { findTool } from './find-tool.ts';
 import { type KeptAlive, keepAlive } from './keep-alive.ts';
@@ -10,6 +9,7 @@ import type { Say } from './say.ts';
 import { startTemporal, temporalLog } from './temporal.ts';
 import { tools } from './tools.ts';
 import type { ServerStartFailed } from '../lib/errors.ts';
+import { createS3 } from '../lib/store/s3.ts';
 
 export interface ServersOptions {
   stateFolder: string;
@@ -80,7 +80,7 @@ export async function openS3(options: ServersOptions): Promise<Server> {
   if (hasOwnS3(env)) {
     const where = env['NEWSHOUND_S3_ENDPOINT'] || 'AWS';
     const server = external(`bucket ${env['NEWSHOUND_S3_BUCKET']} at ${where} (from the environment)`);
-    await verifyConditionalWrites(client(env), env['NEWSHOUND_S3_BUCKET'] as string);
+    await verifyConditionalWrites(createS3(env));
     return server;
   }
   const { path: binary } = await findTool(tools.versitygw, options);
@@ -107,8 +107,8 @@ export async function openS3(options: ServersOptions): Promise<Server> {
     null,
   );
   try {
-    await ensureBucket(client(serverEnv), 'newshound');
-    await verifyConditionalWrites(client(serverEnv), 'newshound');
+    await ensureBucket(createS3(serverEnv));
+    await verifyConditionalWrites(createS3(serverEnv));
   } catch (error) {
     await server.stop();
     throw error;
@@ -180,15 +180,4 @@ async function own(
 function fixedPort(env: Environment, setting: string): { port: number; setting: string } | null {
   const value = env[setting];
   return value ? { port: Number(value), setting } : null;
-}
-
-function client(env: Environment): S3Client {
-  const endpoint = env['NEWSHOUND_S3_ENDPOINT'];
-  return new S3Client({
-    region: env['AWS_REGION'] || region,
-    ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
-    ...(env['AWS_ACCESS_KEY_ID'] && env['AWS_SECRET_ACCESS_KEY']
-      ? { credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID'], secretAccessKey: env['AWS_SECRET_ACCESS_KEY'] } }
-      : {}),
-  });
 }

@@ -7,7 +7,7 @@ import { acquireLock } from './lock.ts';
 import { type Guard, processStart, startGuard } from './processes.ts';
 import { endLeftovers, forgetRunning, writeRunning } from './running.ts';
 import type { Say } from './say.ts';
-import { type Servers, startServers } from './servers.ts';
+import { openS3, type Server, type Servers, startServers } from './servers.ts';
 
 export interface SessionOptions {
   stateFolder: string;
@@ -42,17 +42,8 @@ export function lockPath(stateFolder: string): string {
 
 /** Takes the state folder and starts the servers. Throws AlreadyRunning before anything is touched; ServerStartFailed, PortTaken. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { stateFolder, say } = options;
-  mkdirSync(stateFolder, { recursive: true });
-  const lock = acquireLock(lockPath(stateFolder), options.doing);
-  const guard = startGuard();
-  const letGo = () => {
-    guard.close();
-    forgetRunning(stateFolder);
-    lock.release();
-  };
-  try {
-    endLeftovers(stateFolder, say);
+  const { stateFolder } = options;
+  return await withClaim(options, async ({ guard, since, letGo }) => {
     const tracked: KeptAlive[] = [];
     let record = (): void => undefined;
     const servers = await startServers({ ...options, guard, onChange: () => record() });
@@ -62,14 +53,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         const pid = kept.pid();
         return pid === null ? [] : [{ name: kept.name, pid, processStart: processStart(pid) ?? '' }];
       });
-      const { AWS_SECRET_ACCESS_KEY: _secret, AWS_ACCESS_KEY_ID: _id, ...shown } = servers.env;
-      writeRunning(stateFolder, {
-        pid: process.pid,
-        since: lock.holder.since,
-        env: shown,
-        uiUrl: servers.temporal.uiUrl,
-        processes,
-      });
+      const { AWS_SECRET_ACCESS_KEY: _secret, AWS_ACCESS_KEY_ID: _id, ...env } = servers.env;
+      writeRunning(stateFolder, { pid: process.pid, since, env, uiUrl: servers.temporal.uiUrl, processes });
     };
     record();
     return {
@@ -88,6 +73,41 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         letGo();
       },
     };
+  });
+}
+
+/** Takes the state folder and starts its S3 server alone: for reading what is stored. Throws as `openSession` does. */
+export async function openStorage(options: SessionOptions): Promise<Pick<Server, 'env'> & { close(): Promise<void> }> {
+  return await withClaim(options, async ({ guard, letGo }) => {
+    const s3 = await openS3({ ...options, guard });
+    return { env: s3.env, close: () => s3.stop().finally(letGo) };
+  });
+}
+
+interface Claim {
+  guard: Guard;
+  /** ISO 8601. */
+  since: string;
+  /** To be called when everything has been stopped. */
+  letGo: () => void;
+}
+
+/** Takes the lock, ends what an earlier newshound left, and runs `start`; lets go again if that fails. */
+async function withClaim<T>(
+  { stateFolder, say, doing }: SessionOptions,
+  start: (claim: Claim) => Promise<T>,
+): Promise<T> {
+  mkdirSync(stateFolder, { recursive: true });
+  const lock = acquireLock(lockPath(stateFolder), doing);
+  const guard = startGuard();
+  const letGo = () => {
+    guard.close();
+    forgetRunning(stateFolder);
+    lock.release();
+  };
+  try {
+    endLeftovers(stateFolder, say);
+    return await start({ guard, since: lock.holder.since, letGo });
   } catch (error) {
     letGo();
     throw error;

@@ -1,0 +1,27 @@
+/** The artifact store for the length of one command. */
+import { join } from 'node:path';
+import { stateFolder } from '../infra/environment.ts';
+import type { Say } from '../infra/say.ts';
+import { hasOwnS3 } from '../infra/servers.ts';
+import { openStorage } from '../infra/session.ts';
+import { type Artifacts, createArtifacts } from '../lib/store/artifacts.ts';
+import { createS3 } from '../lib/store/s3.ts';
+import { joinable } from './work.ts';
+
+/** The store that the environment `env` leads to. */
+export function openArtifacts(env: NodeJS.ProcessEnv): Artifacts {
+  return createArtifacts({ ...createS3(env), cacheFolder: join(stateFolder(env), 'cache') });
+}
+
+/** Runs `body` with the store: that of the environment, that of the newshound at work here, or of an S3 server started for it. */
+export async function withArtifacts(say: Say, body: (artifacts: Artifacts) => Promise<void>): Promise<void> {
+  const { env } = process;
+  const joined = hasOwnS3(env) ? { env } : joinable(env, 'any');
+  if (joined !== null) return await body(openArtifacts(joined.env));
+  const storage = await openStorage({ stateFolder: stateFolder(env), env, say, doing: 'reading the store' });
+  try {
+    await body(openArtifacts({ ...env, ...storage.env }));
+  } finally {
+    await storage.close();
+  }
+}
