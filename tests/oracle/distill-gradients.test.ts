@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { readSafetensors } from '../../lib/store/safetensors.ts';
+import { readSafetensors, type StoredTensor } from '../../lib/store/safetensors.ts';
 import { gradients } from '../../lib/tensor/gradient.ts';
 import { input } from '../../lib/tensor/graph.ts';
 import { type DivergenceName, divergences } from '../../lib/tensor/losses.ts';
@@ -19,7 +19,7 @@ const names: Record<string, DivergenceName> = {
 
 it.each(Object.keys(meta.values))("%s has TRL's loss and gradient of the student's logits", async (label) => {
   const { loss, temperature } = meta.values[label];
-  const [rows, length, vocabulary] = stored.get('student_logits')?.shape as number[];
+  const [rows, length, vocabulary] = (stored.get('student_logits') as StoredTensor).shape;
   const shape = [rows * length, vocabulary];
   const mask = numbersOf(stored, 'mask');
   const unmasked = mask.reduce((total, m) => total + m, 0);
