@@ -137,12 +137,8 @@ async function temporalCheck(env: Environment): Promise<Check> {
   if (where === undefined) return { name, state: 'ok', detail: 'is started with a run' };
   const { namespace, connection } = temporalConnection(where);
   try {
-    const { client, close } = await connectTemporal({ namespace, connection });
-    try {
-      await client.workflowService.describeNamespace({ namespace });
-    } finally {
-      await close();
-    }
+    const client = await connectTemporal({ namespace, connection });
+    await client.workflowService.describeNamespace({ namespace });
     return { name, state: 'ok', detail: `namespace ${namespace} at ${connection.address} answers` };
   } catch (error) {
     return { name, state: 'fail', detail: (error as Error).message };

@@ -116,6 +116,8 @@ try {
   process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
   if (!(error instanceof Interrupted)) process.stderr.write(`${pc.red('newshound:')} ${message(error)}\n`);
 }
+// Everything that was started has been stopped; connections to Temporal are still open.
+process.exit();
 
 function config(): string {
   return program.opts<{ config: string }>().config;

@@ -46,41 +46,29 @@ export async function status(say: Say): Promise<void> {
 }
 
 async function showRuns(env: NodeJS.ProcessEnv, state: string, say: Say): Promise<void> {
-  const { client, close } = await connectTemporal(temporalConnection(env));
-  try {
-    const rows: string[][] = [];
-    for await (const run of client.workflow.list({ query: 'WorkflowType = "pipeline"', pageSize: 20 })) {
-      const seconds = ((run.closeTime ?? new Date()).getTime() - run.startTime.getTime()) / 1000;
-      rows.push([
-        run.workflowId,
-        run.status.name.toLowerCase(),
-        run.startTime.toISOString().slice(0, 19),
-        spoken(seconds),
-      ]);
-      if (run.status.name === 'RUNNING') {
-        const progress = await queryProgress(client, run.workflowId);
-        if (progress !== null) {
-          say.line(
-            `\n${progressLines(progress, { nowMs: Date.now(), width: process.stdout.columns ?? 120, lastTime: lastDurations(state, progress) }).join('\n')}`,
-          );
-        }
-      }
-      if (rows.length === 20) break;
+  const client = await connectTemporal(temporalConnection(env));
+  const rows: string[][] = [];
+  for await (const { workflowId, status: now, startTime, closeTime } of client.workflow.list({
+    query: 'WorkflowType = "pipeline"',
+  })) {
+    const seconds = ((closeTime ?? new Date()).getTime() - startTime.getTime()) / 1000;
+    rows.push([workflowId, now.name.toLowerCase(), startTime.toISOString().slice(0, 19), spoken(seconds)]);
+    const progress = now.name === 'RUNNING' ? await queryProgress(client, workflowId) : null;
+    if (progress !== null) {
+      const view = {
+        nowMs: Date.now(),
+        width: process.stdout.columns ?? 120,
+        lastTime: lastDurations(state, progress),
+      };
+      say.line(`\n${progressLines(progress, view).join('\n')}`);
     }
-    say.line(
-      `\n${
-        rows.length === 0
-          ? 'No runs yet'
-          : formatTable(
-              (['run', 'state', 'started (UTC)', 'took'] as const).map((title) => ({
-                title,
-                align: title === 'took' ? 'right' : 'left',
-              })),
-              rows,
-            )
-      }`,
-    );
-  } finally {
-    await close();
+    if (rows.length === runsShown) break;
   }
+  if (rows.length === 0) return say.line('\nNo runs yet');
+  const left = (title: string) => ({ title, align: 'left' as const });
+  say.line(
+    `\n${formatTable([left('run'), left('state'), left('started (UTC)'), { title: 'took', align: 'right' }], rows)}`,
+  );
 }
+
+const runsShown = 20;

@@ -1,21 +1,18 @@
-/** A client of the Temporal cluster, and runs of pipelines on it. */
+/** A client of the Temporal cluster. */
 import { Client, Connection } from '@temporalio/client';
 import type { temporalConnection } from '../infra/environment.ts';
 import { ServerStartFailed } from '../lib/errors.ts';
 
-export interface Connected {
-  client: Client;
-  close: () => Promise<void>;
-}
-
-/** Connects; throws ServerStartFailed, with the address, when nothing answers there within 10 s. */
+/**
+ * Connects; throws ServerStartFailed, with the address, when nothing answers there within 10 s. There is no closing: a call that waits
+ * for its next try throws out of a timer when its channel is closed, so channels are left to the end of the process.
+ */
 export async function connectTemporal({
   namespace,
   connection,
-}: ReturnType<typeof temporalConnection>): Promise<Connected> {
-  let open: Connection;
+}: ReturnType<typeof temporalConnection>): Promise<Client> {
   try {
-    open = await Connection.connect({ ...connection, connectTimeout: 10_000 });
+    return new Client({ connection: await Connection.connect({ ...connection, connectTimeout: 10_000 }), namespace });
   } catch (error) {
     throw new ServerStartFailed(
       'Temporal',
@@ -23,5 +20,4 @@ export async function connectTemporal({
       error,
     );
   }
-  return { client: new Client({ connection: open, namespace }), close: () => open.close() };
 }

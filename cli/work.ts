@@ -118,13 +118,9 @@ async function withWorkers<T>(
 }
 
 async function withClient<T>(work: Omit<Work, 'client'>, body: (work: Work) => Promise<T>): Promise<T> {
-  const { client, close } = await connectTemporal(temporalConnection(work.env));
-  try {
-    work.stopped.throwIfAborted();
-    return await body({ ...work, client });
-  } finally {
-    await close();
-  }
+  const client = await connectTemporal(temporalConnection(work.env));
+  work.stopped.throwIfAborted();
+  return await body({ ...work, client });
 }
 
 function secretsOf(state: string): Record<string, string> {
