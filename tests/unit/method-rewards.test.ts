@@ -106,6 +106,7 @@ describe('the local rubric', () => {
     expect(specificity('storm9', profile, corpus)).toBe(one);
     expect(specificity('storm11 storm12 storm13 storm14 storm15 storm16 storm17', profile, corpus)).toBe(0.5);
     expect(specificity('breaking news today', profile, corpus)).toBe(0);
+    expect(specificity('storm8 who', profile, corpus)).toBeCloseTo(one / 2, 12);
   });
 
   it('a specific query about nobody’s interest earns nothing', () => {
@@ -115,10 +116,10 @@ describe('the local rubric', () => {
     });
   });
 
-  it('the ramp runs from cosine .35 to .75', () => {
+  it('the ramp runs from cosine .35 to .55', () => {
     const alone = profileReader({ signals: [] }, [axis(0)]);
     const coverageAt = (cosine: number): number => judgeList(alone, ['q'], [at(cosine)], corpus).coverage;
-    expect([0.35, 0.55, 0.75, 1].map(coverageAt).map((x) => Math.round(x * 1e6) / 1e6)).toEqual([0, 0.5, 1, 1]);
+    expect([0.35, 0.45, 0.55, 1].map(coverageAt).map((x) => Math.round(x * 1e6) / 1e6)).toEqual([0, 0.5, 1, 1]);
   });
 
   it('a repeated query serves nobody twice', () => {
