@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../lib/random.ts';
+import { loadLanguageModel, type LanguageModel } from '../../lib/tensor/language-model.ts';
+import {
+  createDistiller,
+  createPolicyLearner,
+  createSupervised,
+  type Learner,
+  logprobs,
+  type ScoredGroup,
+  scoreTokens,
+} from '../../lib/tensor/learner.ts';
+import { initialParameters } from '../../lib/tensor/llama.ts';
+import type { TokenGroup } from '../../lib/tensor/packing.ts';
+
+const models = new URL('../oracle/data/models/', import.meta.url).pathname;
+const load = (name: string): LanguageModel => loadLanguageModel(models + name);
+const adamw = { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0, gradientNorm: 1 } as const;
+const settings = { adamw, threads: 1, microBatchTokens: 256 };
+const policy = {
+  ...settings,
+  loss: 'dr_grpo',
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  klWeight: 0,
+  maxListTokens: 8,
+  temperature: 0.6,
+} as const;
+
+const random = new Random('learner test');
+const tokens = (length: number): Int32Array => Int32Array.from({ length }, () => 3 + random.integer(500));
+const groups: TokenGroup[] = [12, 20, 7].map((length) => ({
+  prompt: tokens(length),
+  completions: [tokens(4), tokens(8), tokens(1), tokens(6)],
+}));
+const mean = (of: readonly ArrayLike<number>[]): number => {
+  const all = of.flatMap((one) => Array.from(one));
+  return all.reduce((a, b) => a + b, 0) / all.length;
+};
+
+describe('log-probabilities', () => {
+  it('are those of each list alone, though the lists of a group share their prompt', async () => {
+    const model = load('qwen2');
+    const apart = groups.flatMap(({ prompt, completions }) =>
+      completions.map((one) => ({ prompt, completions: [one] })),
+    );
+    const shared = await scoreTokens(model, groups, { temperature: 0.6, threads: 1 });
+    const alone = await scoreTokens(model, apart, { temperature: 0.6, threads: 1, microBatchTokens: 64 });
+    for (const which of ['logprobs', 'entropies'] as const) {
+      const [left, right] = [shared[which].flat(), alone[which].flat()];
+      expect(left.map(({ length }) => length)).toEqual(
+        groups.flatMap(({ completions }) => completions.map((one) => one.length)),
+      );
+      left.forEach((list, i) => list.forEach((value, t) => expect(value).toBeCloseTo(right[i][t], 4)));
+    }
+  });
+});
+
+describe('a policy learner', () => {
+  it('makes rewarded lists likelier and the others less likely', async () => {
+    const model = load('llama');
+    const before = await logprobs(model, groups, policy);
+    const learner = await createPolicyLearner(model, policy);
+    const figures = await learner.update(scored(before), 1e-3);
+    await learner.release();
+    const after = await logprobs(model, groups, policy);
+    const change = (list: number): number =>
+      mean(after.map((lists) => lists[list])) - mean(before.map((lists) => lists[list]));
+    expect(change(1)).toBeGreaterThan(0);
+    expect(change(3)).toBeLessThan(0);
+    expect(Math.abs(figures.loss)).toBeLessThan(1e-5);
+    expect(figures.clip_low + figures.clip_high).toBe(0);
+    expect(figures.length).toBeCloseTo(19 / 4, 6);
+    expect(figures.tokens).toBe(39 + 3 * 19);
+  });
+
+  it('learns nothing from masked lists', async () => {
+    const model = load('llama');
+    const learner = await createPolicyLearner(model, policy);
+    const all = scored(await logprobs(model, groups, policy)).map(({ prompt, completions }) => ({
+      prompt,
+      completions: completions.map((one) => ({ ...one, masked: true })),
+    }));
+    const figures = await learner.update(all, 1e-3);
+    await learner.release();
+    expect(figures.gradient_norm).toBe(0);
+  });
+
+  it('goes on from a saved state equal to the bit', async () => {
+    const model = load('llama');
+    const batch = scored(await logprobs(model, groups, policy));
+    await continuesEqual(model, load('llama'), async (one) => {
+      const learner = await createPolicyLearner(one, { ...policy, loss: 'gspo' });
+      return { learner, step: () => learner.update(batch, 1e-3) };
+    });
+  });
+
+  it('refuses log-probabilities that do not fit their tokens', async () => {
+    const learner = await createPolicyLearner(load('llama'), policy);
+    const broken = scored(groups.map(({ completions }) => completions.map(() => new Float32Array(3))));
+    await expect(learner.update(broken, 1e-3)).rejects.toThrow(/a list of 4 tokens has 3 sampling log-prob/);
+    await expect(learner.update([], 1e-3)).rejects.toThrow(/at least one group/);
+  });
+});
+
+describe('a supervised learner', () => {
+  it('learns its examples from random weights', async () => {
+    const { config, tokenizer } = load('llama');
+    const model = { config, tokenizer, parameters: initialParameters(config, 1) };
+    const learner = await createSupervised(model, settings);
+    const examples = groups
+      .flatMap(({ prompt, completions }) => completions.map((completion) => ({ prompt, completion })))
+      .slice(0, 4);
+    const first = await learner.evaluate(examples);
+    for (let i = 0; i < 40; i++) await learner.step(examples, 1e-2);
+    const last = await learner.evaluate(examples);
+    await learner.release();
+    expect(first).toBeGreaterThan(5);
+    expect(last).toBeLessThan(first / 2);
+  });
+});
+
+describe('a distiller', () => {
+  it.each(['reverse_kl', 'forward_kl', 'jsd'] as const)(
+    'brings the student nearer to a teacher with a wider, padded table (%s)',
+    async (divergence) => {
+      const [student, teacher] = [load('llama'), load('qwen2-padded')];
+      const distiller = await createDistiller(student, teacher, { ...settings, divergence, temperature: 1 });
+      const figures = [];
+      for (let i = 0; i < 12; i++) figures.push(await distiller.step(groups, 3e-3));
+      await distiller.release();
+      expect(figures[0].loss).toBeGreaterThan(0);
+      expect(figures[11].loss).toBeLessThan(0.9 * figures[0].loss);
+    },
+  );
+
+  it('finds no divergence of a model from itself', async () => {
+    const distiller = await createDistiller(load('qwen2'), load('qwen2'), {
+      ...settings,
+      divergence: 'reverse_kl',
+      temperature: 1,
+    });
+    const { loss } = await distiller.step(groups, 1e-3);
+    await distiller.release();
+    expect(Math.abs(loss)).toBeLessThan(1e-5);
+  });
+
+  it('goes on from a saved state equal to the bit', async () => {
+    await continuesEqual(load('llama'), load('llama'), async (one) => {
+      const learner = await createDistiller(one, load('qwen2'), {
+        ...settings,
+        divergence: 'reverse_kl',
+        temperature: 1,
+      });
+      return { learner, step: () => learner.step(groups, 1e-3) };
+    });
+  });
+});
+
+/** First and second list good, third neutral, last one bad. */
+function scored(sampled: readonly Float32Array[][]): ScoredGroup[] {
+  return groups.map(({ prompt, completions }, g) => ({
+    prompt,
+    completions: completions.map((list, i) => ({
+      tokens: list,
+      logprobs: sampled[g][i],
+      advantage: [0, 1, 0, -4 / 3][i],
+      masked: false,
+    })),
+  }));
+}
+
+async function continuesEqual(
+  through: LanguageModel,
+  resumed: LanguageModel,
+  create: (model: LanguageModel) => Promise<{ learner: Learner; step: () => Promise<unknown> }>,
+): Promise<void> {
+  const one = await create(through);
+  await one.step();
+  const saved = one.learner.state();
+  await one.step();
+  const two = await create(resumed);
+  two.learner.load(saved);
+  await two.step();
+  expect(two.learner.state()).toEqual(one.learner.state());
+  expect(resumed.parameters).toEqual(through.parameters);
+  await one.learner.release();
+  await two.learner.release();
+}
