@@ -16,6 +16,8 @@ export interface Tokenizer {
   /** Ids that end a completion; the first is the one that training appends. Empty where no file names one. */
   readonly stopIds: readonly number[];
   readonly padId: number | undefined;
+  /** Ids of the declared special tokens: `encodeText` yields none of them. */
+  readonly specialIds: readonly number[];
   /** Ids of plain text. Special-token strings in it are encoded by their letters. */
   encodeText(text: string): number[];
   /** Ids of trusted text: special-token strings become those tokens. Nothing is added before or after. */
@@ -63,6 +65,7 @@ export function openTokenizer(source: string | object): Tokenizer {
 
 /** Where no file names the end token: the usual ones, in the order of chat before text. */
 const usualEnds = ['<|im_end|>', '<|eot_id|>', '<|endoftext|>', '<|end_of_text|>', '</s>'];
+const usualPads = ['<|pad|>', '<pad>', '[PAD]'];
 
 function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: string): Tokenizer {
   const full = libraryOf(files.tokenizer, path);
@@ -75,7 +78,9 @@ function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: str
   const configured = [named[0], ...endIds].filter((end) => end !== undefined);
   const usual = named.find((end) => end !== undefined);
   const stopIds = configured.length > 0 ? [...new Set(configured)] : usual === undefined ? [] : [usual];
-  const padToken = tokenString(config.pad_token);
+  const padToken = [tokenString(config.pad_token), ...usualPads].find(
+    (token) => token !== undefined && id(token) !== undefined,
+  );
   const chat = (messages: readonly ChatMessage[]): number[] =>
     chatPieces(chatTemplate ?? '', messages, { config, addedTokens: addedTokensOf(files.tokenizer), path }).flatMap(
       (piece) => ('token' in piece ? piece.token : encodePlain(piece.text)),
@@ -84,6 +89,7 @@ function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: str
     vocabularySize: vocabularySizeOf(full),
     stopIds,
     padId: padToken === undefined ? undefined : id(padToken),
+    specialIds: addedTokensOf(files.tokenizer).flatMap((token) => (token.special ? token.id : [])),
     encodeText: encodePlain,
     encodeWithSpecials: (text) => full.encode(text, { add_special_tokens: false }).ids,
     decode: (ids) => {

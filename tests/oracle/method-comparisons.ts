@@ -1,4 +1,4 @@
-/** The method against its references: one entry a comparison, for the tests here and for whoever prints them. */
+/** The method against its references. Errors are absolute, relative where values exceed 1. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import beta from '@stdlib/stats-base-dists-beta';
@@ -10,13 +10,7 @@ import { advantagesOf } from '../../lib/method/grpo.ts';
 import * as metrics from '../../lib/method/metrics.ts';
 import { benjaminiHochberg, holm, pairedT, welch, wilcoxon } from '../../lib/method/statistics.ts';
 import { readSafetensors, type StoredTensor } from '../../lib/store/safetensors.ts';
-
-/** `error`: largest absolute difference (relative where values exceed 1). NaN never passes. */
-export interface Comparison {
-  what: string;
-  error: number;
-  tolerance: number;
-}
+import type { Comparison } from './comparison.ts';
 
 /** ranking.json: every metric of every reader, and the means. */
 export function rankingComparisons(folder: string): Comparison[] {
