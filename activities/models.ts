@@ -1,0 +1,30 @@
+/** Language models between the store and folders. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '../lib/errors.ts';
+import type { Artifacts } from '../lib/store/artifacts.ts';
+import type { MadeBy, Ref } from '../lib/store/ref.ts';
+import { type LanguageModel, loadLanguageModel, saveLanguageModel } from '../lib/tensor/language-model.ts';
+
+/** Stores a model as a Hugging Face folder, float32. */
+export async function saveModel(artifacts: Artifacts, model: LanguageModel, madeBy: MadeBy): Promise<Ref<'model'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'newshound-model-'));
+  try {
+    saveLanguageModel(model, folder, { dtype: 'F32' });
+    const names = await readdir(folder);
+    return await artifacts.put('model', Object.fromEntries(names.map((name) => [name, { path: join(folder, name) }])), madeBy);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A committed base model by name, or a Hugging Face folder by path. Throws ConfigError, CheckpointError. */
+export function namedModel(name: string, modelsFolder: string): LanguageModel {
+  const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
+  if (!existsSync(join(folder, 'config.json'))) {
+    throw new ConfigError(`there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json`);
+  }
+  return loadLanguageModel(folder);
+}

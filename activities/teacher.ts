@@ -1,0 +1,336 @@
+/** Dr. GRPO in rounds: rollout, score, update. State after a round is a pure function of the state before and the stored batch. */
+import type { RolloutRow, ScoreRow } from '../lib/data/rows.ts';
+import { checkCanaries } from '../lib/method/canaries.ts';
+import { promptOf } from '../lib/method/prompt.ts';
+import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import type { MadeBy, Ref } from '../lib/store/ref.ts';
+import { createDecoder } from '../lib/tensor/decoder.ts';
+import type { LanguageModel } from '../lib/tensor/language-model.ts';
+import { createPolicyLearner, logprobs, type PolicyLearner } from '../lib/tensor/learner.ts';
+import { linearRate, roundBatch } from '../lib/training/batch.ts';
+import { type WrittenList, writeLists } from '../lib/training/lists.ts';
+import { readersOfRound, shardOf } from '../lib/training/order.ts';
+import { judgeRanking, recallArticles } from '../lib/training/recall.ts';
+import { meanScores, scoreLists } from '../lib/training/scoring.ts';
+import type { Batch, ScoreActivities, TeacherActivities, TeacherState } from '../workflows/activities.ts';
+import type { Deps } from './deps.ts';
+import { loadLearner, saveLearner } from './learners.ts';
+import { madeBy } from './made-by.ts';
+import { saveModel } from './models.ts';
+import { createResources, type Resources } from './resources.ts';
+import { logRows, readRows, writeRows } from './tables.ts';
+
+/** Readers of the round on which the policy's distance from its start is measured. */
+const KL_READERS = 4;
+const CANARY_READERS = 16;
+
+/** The learner that this process has in memory, and whose round it is at. */
+interface Held {
+  key: string;
+  round: number;
+  model: LanguageModel;
+  learner: PolicyLearner;
+}
+
+export function createTeacherActivities(deps: Deps): TeacherActivities {
+  const { artifacts, threads } = deps;
+  const resources = createResources(artifacts);
+  let held: Held | null = null;
+
+  /** The learner after `state.round` rounds: the one in memory, or the checkpoint with the stored batches applied to it. */
+  const learnerAt = async (input: StageInput, state: TeacherState): Promise<Held> => {
+    const key = `${input.run} ${input.step} ${input.inputs.teacherStart.digest}`;
+    if (held && held.key === key && held.round === state.round) return held;
+    await held?.learner.release();
+    held = null;
+    const model = await resources.model(input.inputs.teacherStart);
+    const learner = await createPolicyLearner(model, learnerSettings(input, threads));
+    const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner };
+    await learner.load(await loadLearner(artifacts, state.checkpoint));
+    for (const [i, batch] of state.batches.entries()) {
+      deps.progress(i / state.batches.length, `replaying stored round ${batch.round + 1}`);
+      await applyBatch(input, rebuilt, batch);
+    }
+    held = rebuilt;
+    return rebuilt;
+  };
+
+  const applyBatch = async (input: StageInput, at: Held, batch: Batch): Promise<Record<string, number>> => {
+    const { teacher } = input.settings;
+    const dataset = await resources.dataset(input.inputs.cleaned);
+    const byId = new Map(dataset.readers('train').map((reader) => [reader.readerId, reader]));
+    const rollouts: RolloutRow[] = await readRows(artifacts, 'rollouts', batch.rollouts);
+    const scores: ScoreRow[] = await readRows(artifacts, 'scores', batch.scores);
+    const { groups, metrics } = roundBatch(rollouts, scores, teacher, (readerId) =>
+      promptOf(byId.get(readerId)?.signals ?? [], at.model.tokenizer, teacher.rollout.maxPromptTokens),
+    );
+
+    const start = performance.now();
+    const sums: Record<string, number> = {};
+    let tokens = 0;
+    for (let part = 0; part < teacher.updates; part++) {
+      const some = shardOf(groups, part, teacher.updates);
+      const step = at.round * teacher.updates + part;
+      const rate = linearRate(teacher.learningRate, step, teacher.rounds * teacher.updates, teacher.warmupSteps);
+      const figures = await at.learner.update(some, rate);
+      for (const [name, value] of Object.entries(figures)) sums[name] = (sums[name] ?? 0) + value / teacher.updates;
+      tokens += some.reduce(
+        (sum, { prompt, completions }) =>
+          sum + prompt.length + completions.reduce((of, list) => of + list.tokens.length, 0),
+        0,
+      );
+      deps.progress((part + 1) / teacher.updates, `round ${at.round + 1}: update ${part + 1} of ${teacher.updates}`);
+    }
+    at.round++;
+    return { ...metrics, ...sums, tokens_per_second: tokens / ((performance.now() - start) / 1000) };
+  };
+
+  /** KL to the warm start on the round's own lists: mean of log π - log π_start over their tokens. */
+  const divergence = async (input: StageInput, batch: Batch): Promise<number> => {
+    const { teacher } = input.settings;
+    const dataset = await resources.dataset(input.inputs.cleaned);
+    const byId = new Map(dataset.readers('train').map((reader) => [reader.readerId, reader]));
+    const rollouts = (await readRows(artifacts, 'rollouts', batch.rollouts.slice(0, 1))).slice(
+      0,
+      KL_READERS * teacher.group,
+    );
+    const start = await resources.model(input.inputs.teacherStart);
+    const groups = roundGroups(rollouts, teacher.group, (readerId) =>
+      promptOf(byId.get(readerId)?.signals ?? [], start.tokenizer, teacher.rollout.maxPromptTokens),
+    );
+    const before = await logprobs(start, groups, { temperature: teacher.rollout.temperature, threads });
+    let sum = 0;
+    let tokens = 0;
+    rollouts.forEach(({ logprobs: now }, i) => {
+      const then = before[Math.floor(i / teacher.group)][i % teacher.group];
+      for (let t = 0; t < now.length; t++) sum += now[t] - then[t];
+      tokens += now.length;
+    });
+    return sum / tokens;
+  };
+
+  return {
+    async prepareTeacher({ input }) {
+      const { teacher } = input.settings;
+      const dataset = await resources.dataset(input.inputs.cleaned);
+      await checkCanaries({
+        judge: await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder),
+        embedder: await resources.embedder(input.inputs.encoder),
+        readers: dataset.readers('train').slice(0, CANARY_READERS),
+        articles: dataset.articles,
+        margin: teacher.judge.canaryMargin,
+      });
+      const model = await resources.model(input.inputs.teacherStart);
+      const learner = await createPolicyLearner(model, learnerSettings(input, threads));
+      const checkpoint = await saveLearner(artifacts, learner.state(), madeBy(input));
+      await learner.release();
+      return { state: { round: 0, checkpoint, batches: [], logs: [] } };
+    },
+
+    async rollout({ input, state, shard }) {
+      const { teacher } = input.settings;
+      const { model } = await learnerAt(input, state);
+      const dataset = await resources.dataset(input.inputs.cleaned);
+      const readers = shardOf(
+        readersOfRound(dataset.readers('train'), state.round, teacher.readers, input.seed),
+        shard,
+        teacher.shards,
+      );
+      const decoder = await createDecoder(model, { threads });
+      try {
+        const lists = await writeLists(readers, {
+          decoder,
+          tokenizer: model.tokenizer,
+          settings: teacher.rollout,
+          samples: teacher.group,
+          stream: (readerId, sample) => [input.seed, 'rollout', state.round, readerId, sample],
+          progress: (fraction) =>
+            deps.progress(fraction, `round ${state.round + 1}: lists of shard ${shard + 1} of ${teacher.shards}`),
+        });
+        return { rollouts: await writeRows(artifacts, 'rollouts', lists.flat().map(rolloutRow), madeBy(input)) };
+      } finally {
+        await decoder.release();
+      }
+    },
+
+    async update({ input, state, batch }) {
+      const { teacher } = input.settings;
+      const at = await learnerAt(input, state);
+      const metrics = await applyBatch(input, at, batch);
+      metrics.kl_start = await divergence(input, batch);
+      const made: MadeBy = madeBy(input, { rollouts: batch.rollouts[0], scores: batch.scores[0] });
+      const logs = [...state.logs, await writeRows(artifacts, 'log', logRows(at.round, metrics), made)];
+      const isCheckpoint = at.round % teacher.checkpointEvery === 0 || at.round === teacher.rounds;
+      if (!isCheckpoint)
+        return { state: { ...state, round: at.round, batches: [...state.batches, batch], logs }, metrics };
+      const checkpoint = await saveLearner(artifacts, at.learner.state(), made);
+      return { state: { round: at.round, checkpoint, batches: [], logs: [await mergeLogs(input, logs)] }, metrics };
+    },
+
+    async evaluatePolicy({ input, state }) {
+      const { teacher } = input.settings;
+      const { model } = await learnerAt(input, state);
+      const metrics = await heldOut(input, model, resources, deps, state.round);
+      const log = await writeRows(artifacts, 'log', logRows(state.round, metrics), madeBy(input));
+      void teacher;
+      return { state: { ...state, logs: [...state.logs, log] }, metrics };
+    },
+
+    async finishTeacher({ input, state }): Promise<StageOutput> {
+      const { model } = await learnerAt(input, state);
+      const teacher = await saveModel(artifacts, model, madeBy(input));
+      const teacherLog = await mergeLogs(input, state.logs);
+      const rows = await readRows(artifacts, 'log', [teacherLog]);
+      const of = (metric: string): number[] => rows.filter((row) => row.metric === metric).map((row) => row.value);
+      const rewards = of('reward');
+      const recall = of('heldout_recall10');
+      return {
+        outputs: { teacher, teacherLog },
+        facts: {
+          rounds: state.round,
+          reward_first: rewards[0],
+          reward_last: rewards[rewards.length - 1],
+          heldout_recall10_first: recall[0],
+          heldout_recall10_last: recall[recall.length - 1],
+        },
+        headline: `${state.round} rounds; reward ${rewards[0].toFixed(2)} → ${rewards[rewards.length - 1].toFixed(2)}, held-out recall@10 ${recall[0].toFixed(3)} → ${recall[recall.length - 1].toFixed(3)}`,
+      };
+    },
+  };
+
+  async function mergeLogs(input: StageInput, logs: readonly Ref<'log'>[]): Promise<Ref<'log'>> {
+    if (logs.length === 1) return logs[0];
+    return writeRows(artifacts, 'log', await readRows(artifacts, 'log', logs), madeBy(input));
+  }
+}
+
+/** Scores stored rollouts: encoder, index and judge, no tensors of the policy. */
+export function createScoreActivities(deps: Deps): ScoreActivities {
+  const { artifacts } = deps;
+  const resources = createResources(artifacts);
+  return {
+    async score({ input, rollouts, round, shard }) {
+      const { teacher } = input.settings;
+      const dataset = await resources.dataset(input.inputs.cleaned);
+      const embedder = await resources.embedder(input.inputs.encoder);
+      const judge = await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder);
+      const rows = await readRows(artifacts, 'rollouts', [rollouts]);
+      const byId = new Map(dataset.readers('train').map((reader) => [reader.readerId, reader]));
+      const groups = Array.from({ length: rows.length / teacher.group }, (_, i) =>
+        rows.slice(i * teacher.group, (i + 1) * teacher.group),
+      );
+      const readers = groups.map(([first]) => byId.get(first.reader_id)).filter((reader) => reader !== undefined);
+      if (shard === 0) {
+        await checkCanaries({
+          judge,
+          embedder,
+          readers: readers.slice(0, CANARY_READERS),
+          articles: dataset.articles,
+          margin: teacher.judge.canaryMargin,
+        });
+      }
+      deps.progress(0.2, `round ${round + 1}: rewards of ${rows.length} lists`);
+      const scores = await scoreLists(
+        readers,
+        groups.map((lists) => lists.map((list) => ({ ...list, readerId: list.reader_id }))),
+        {
+          embedder,
+          index: await resources.index(input.inputs.index, 'train'),
+          judge,
+          weights: teacher.weights,
+        },
+      );
+      const scoreRows = scores.flat().map(({ readerId, ...score }): ScoreRow => ({ reader_id: readerId, ...score }));
+      return { scores: await writeRows(artifacts, 'scores', scoreRows, madeBy(input, { rollouts })) };
+    },
+  };
+}
+
+/** Recall, coverage and reward of a policy on dev readers: what a rising training reward must not hide. */
+export async function heldOut(
+  input: StageInput,
+  model: LanguageModel,
+  resources: Resources,
+  deps: Deps,
+  round: number,
+): Promise<Record<string, number>> {
+  const { teacher } = input.settings;
+  const dataset = await resources.dataset(input.inputs.cleaned);
+  const readers = dataset.readers('dev').slice(0, teacher.evaluateReaders);
+  const embedder = await resources.embedder(input.inputs.encoder);
+  const index = await resources.index(input.inputs.index, 'dev');
+  const decoder = await createDecoder(model, { threads: deps.threads });
+  try {
+    const lists = await writeLists(readers, {
+      decoder,
+      tokenizer: model.tokenizer,
+      settings: teacher.rollout,
+      samples: 1,
+      // The same stream every time: what changes between two looks is the policy.
+      stream: (readerId) => [input.seed, 'held-out', readerId],
+      progress: (fraction) => deps.progress(fraction, `after round ${round}: held-out readers`),
+    });
+    const scores = await scoreLists(readers, lists, {
+      embedder,
+      index,
+      judge: await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder),
+      weights: teacher.weights,
+    });
+    const ranked = await recallArticles(
+      lists.map(([list]) => list.queries),
+      embedder,
+      index,
+      input.settings.evaluate.depth,
+    );
+    const metrics = judgeRanking(readers, ranked, index.articleIds);
+    const means = meanScores(scores.flat());
+    return {
+      heldout_recall10: metrics.reduce((sum, reader) => sum + reader['recall@10'], 0) / metrics.length,
+      heldout_ndcg10: metrics.reduce((sum, reader) => sum + reader['ndcg@10'], 0) / metrics.length,
+      heldout_coverage: means.cov,
+      heldout_reward: means.total,
+    };
+  } finally {
+    await decoder.release();
+  }
+}
+
+function learnerSettings(
+  { settings: { teacher } }: StageInput,
+  threads: number,
+): Parameters<typeof createPolicyLearner>[1] {
+  return {
+    loss: teacher.loss,
+    clipLow: teacher.clipLow,
+    clipHigh: teacher.clipHigh,
+    klWeight: teacher.klWeight,
+    maxListTokens: teacher.rollout.maxListTokens,
+    temperature: teacher.rollout.temperature,
+    adamw: { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: teacher.weightDecay, gradientNorm: teacher.gradientNorm },
+    threads,
+  };
+}
+
+function rolloutRow({
+  readerId,
+  sample,
+  tokens,
+  logprobs: of,
+  finished,
+  text,
+  queries,
+  valid,
+}: WrittenList): RolloutRow {
+  return { reader_id: readerId, sample, tokens, logprobs: of, finished, text, queries, valid };
+}
+
+function roundGroups(
+  rollouts: readonly RolloutRow[],
+  group: number,
+  prompt: (readerId: string) => Int32Array,
+): { prompt: Int32Array; completions: Int32Array[] }[] {
+  return Array.from({ length: Math.ceil(rollouts.length / group) }, (_, i) => {
+    const lists = rollouts.slice(i * group, (i + 1) * group);
+    return { prompt: prompt(lists[0].reader_id), completions: lists.map(({ tokens }) => Int32Array.from(tokens)) };
+  });
+}
