@@ -76,19 +76,19 @@ export function writeSafetensors(
   const entries = [...tensors].sort(
     ([nameA, a], [nameB, b]) => formats[b.dtype].bytes - formats[a.dtype].bytes || (nameA < nameB ? -1 : 1),
   );
-  const header: Record<string, unknown> = {};
+  const header: [string, unknown][] = [];
   const keys = Object.keys(metadata).sort();
-  if (keys.length > 0) header.__metadata__ = Object.fromEntries(keys.map((key) => [key, metadata[key]]));
+  if (keys.length > 0) header.push(['__metadata__', Object.fromEntries(keys.map((key) => [key, metadata[key]]))]);
   let offset = 0;
   for (const [name, { dtype, shape, data }] of entries) {
     const expected = product(shape);
     if (data.length !== expected) {
       throw new RangeError(`tensor ${name} of shape [${shape}] needs ${expected} numbers, it has ${data.length}`);
     }
-    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
+    header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
   }
-  const json = Buffer.from(JSON.stringify(header));
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
   const headerBytes = Math.ceil(json.length / 8) * 8;
   const bytes = new Uint8Array(8 + headerBytes + offset);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
