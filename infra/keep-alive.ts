@@ -60,7 +60,10 @@ export async function keepAlive(service: Service, say: Say, onChange: () => void
         if (stopping.signal.aborted) return;
         startedMs = performance.now();
         try {
-          current = await service.start();
+          const started = await service.start();
+          // `stop` was called meanwhile and found nothing to stop.
+          if (stopping.signal.aborted) return await started.stop();
+          current = started;
         } catch (error) {
           quickDeaths += 1;
           say.line(`${service.name} did not start: ${(error as Error).message.split('\n')[0]}`);

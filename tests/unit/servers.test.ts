@@ -144,6 +144,32 @@ describe('a process that newshound starts', () => {
   });
 });
 
+describe('a process that is stopped', () => {
+  it('while it is being started again ends too', async () => {
+    const guard = startGuard();
+    const logFile = join(freshFolder(), 'x.log');
+    const starting = Promise.withResolvers<void>();
+    const ready = Promise.withResolvers<void>();
+    const pids: number[] = [];
+    const start = async () => {
+      const launched = await launch({ name: 'slow', command: 'sleep', args: ['600'], logFile }, guard);
+      if (pids.push(launched.pid) === 2) {
+        starting.resolve();
+        await ready.promise;
+      }
+      return launched;
+    };
+    const kept = await keepAlive({ name: 'slow', logFile, start, restartDelayMs: 1 }, listen(), () => undefined);
+    process.kill(kept.pid() as number, 'SIGKILL');
+    await starting.promise;
+    const stopped = kept.stop();
+    ready.resolve();
+    await stopped;
+    expect(pids.map(processStart)).toEqual([null, null]);
+    guard.close();
+  });
+});
+
 describe('a server binary', () => {
   const executable = '#!/bin/sh\necho "temporal version 1.4.0 (Server 1.28.0, UI 2.3)"\n';
 
