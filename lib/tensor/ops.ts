@@ -73,6 +73,13 @@ export function matmul(
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   if (permutation.length !== x.shape.length) throw shapeError('transpose', x.shape, permutation);
   if (permutation.every((axis, i) => axis === i)) return x;
+  if (x.op === 'transpose') {
+    const first = x.attributes.permutation as readonly number[];
+    return transpose(
+      x.inputs[0],
+      permutation.map((axis) => first[axis]),
+    );
+  }
   const shape = permutation.map((axis) => x.shape[axis]);
   return node('transpose', [x], shape, x.dtype, { permutation });
 }

@@ -139,7 +139,7 @@ export const vjp: Record<Op, Vjp> = {
     const [scores, values] = y.inputs;
     const p = softmax(scores);
     const gp = matmul(g, values, { transB: true });
-    return [mul(p, sub(gp, sum(mul(g, y), [-1], true))), matmul(p, g, { transA: true })];
+    return [mul(p, sub(gp, sum(mul(g, y), [-1], true))), transposedProduct(p, g)];
   },
   rmsNorm: ({ inputs: [x, weight], attributes }, g) => {
     const inverse = pow(add(mean(mul(x, x), [-1], true), attributes.epsilon as number), -0.5);
@@ -177,8 +177,24 @@ function matmulVjp(y: Tensor, g: Tensor): Tensor[] {
       transB ? matmul(flat, rows, { transA: true, scale }) : matmul(rows, flat, { transA: true, scale }),
     ];
   }
+  const ofB = (): Tensor => {
+    if (transB) return transA ? matmul(g, a, { transA: true, transB: true, scale }) : transposedProduct(g, a, scale);
+    return transA ? matmul(a, g, { scale }) : transposedProduct(a, g, scale);
+  };
   return [
     transA ? matmul(b, g, { transA: transB, transB: true, scale }) : matmul(g, b, { transB: !transB, scale }),
-    transB ? matmul(g, a, { transA: true, transB: transA, scale }) : matmul(a, g, { transA: !transA, scale }),
+    ofB(),
   ];
+}
+
+/** aᵀb, by way of (bᵀa)ᵀ where b is narrow: ONNX Runtime is a third faster with the wide matrix on the right. */
+function transposedProduct(a: Tensor, b: Tensor, scale = 1): Tensor {
+  const [wide, narrow] = [a.shape[a.shape.length - 1], b.shape[b.shape.length - 1]];
+  if (a.shape.length === 2 || narrow * 2 > wide) return matmul(a, b, { transA: true, scale });
+  const product = matmul(b, a, { transA: true, scale });
+  const rank = product.shape.length;
+  return transpose(
+    product,
+    product.shape.map((_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i)),
+  );
 }

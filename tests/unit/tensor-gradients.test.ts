@@ -127,7 +127,10 @@ const cases: Partial<Record<Op, Case[]>> = {
       of: (a, b) => ops.matmul(a, b),
     },
   ],
-  transpose: [{ shapes: [[2, 3, 4]], of: (x) => ops.transpose(x, [2, 0, 1]) }],
+  transpose: [
+    { shapes: [[2, 3, 4]], of: (x) => ops.transpose(x, [2, 0, 1]) },
+    { shapes: [[2, 3, 4]], of: (x) => ops.transpose(ops.transpose(x, [2, 0, 1]), [1, 0, 2]) },
+  ],
   reshape: [{ shapes: [[2, 6]], of: (x) => ops.reshape(x, [3, -1]) }],
   broadcastTo: [{ shapes: [[3, 1]], of: (x) => ops.broadcastTo(x, [2, 3, 4]) }],
   concat: [
