@@ -1,6 +1,11 @@
 /** `newshound run`: servers, workers, the pipeline, and what came out of it. */
 import { loadConfig, createPlan } from '../lib/pipeline/config.ts';
-import { stateFolder } from '../infra/environment.ts';
+import { outFolder, stateFolder } from '../infra/environment.ts';
+import { storageSeconds } from '../workers/storage-clock.ts';
+import { orchestrationSeconds } from './overhead.ts';
+import { collectReport, writeReport } from './report.ts';
+import { resultLines } from './results.ts';
+import { openArtifacts } from './store.ts';
 import { spoken } from '../infra/say.ts';
 import type { Display } from './display.ts';
 import { keepDurations, lastDurations } from './durations.ts';
@@ -25,12 +30,27 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
   );
   const doing = `running pipeline ${plan.pipeline}`;
   await withWork({ doing, say: display, workers: options.workers ? workerNames : [], join: 'up' }, async (work) => {
+    const storageBefore = storageSeconds(state);
     const id = await startRun(work.client, plan, display);
     const lastTime = lastDurations(state, plan);
     const result = await followRun(work.client, id, (progress) => display.show(progress, lastTime), work.stopped);
     display.end();
     keepDurations(state, result);
-    const memory = work.memory === null ? '' : `; all processes together took ${work.memory.peakMb()} MB at most`;
-    display.line(`\nDone in ${spoken(result.seconds)}${memory}`);
+
+    const overhead = (await orchestrationSeconds(work.client, id)) + storageSeconds(state) - storageBefore;
+    const data = await collectReport(openArtifacts(work.env), result, {
+      source: plan.settings.source,
+      peakRssMb: work.memory?.peakMb() ?? 0,
+      orchestrationShare: overhead / result.seconds,
+    });
+    const files = await writeReport(data, outFolder(process.env));
+    for (const line of ['', ...resultLines(data), '']) display.line(line);
+    const memory = data.peakRssMb === 0 ? '' : `, ${data.peakRssMb} MB at most for all processes together`;
+    display.line(
+      `Done in ${spoken(result.seconds)}${memory}; Temporal and S3 took ${(100 * data.orchestrationShare).toFixed(1)} % of the time`,
+    );
+    display.line(`Report: ${files.page}`);
+    display.line(`Figures: ${files.summary}`);
+    if (work.uiUrl !== null) display.line(`History: ${work.uiUrl} while newshound runs (newshound up)`);
   });
 }

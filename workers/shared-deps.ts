@@ -6,12 +6,14 @@ import { type Environment, stateFolder } from '../infra/environment.ts';
 import { ConfigError } from '../lib/errors.ts';
 import { createArtifacts } from '../lib/store/artifacts.ts';
 import { createS3 } from '../lib/store/s3.ts';
+import { timedArtifacts } from './storage-clock.ts';
 
 /** Reads NEWSHOUND_S3_*, NEWSHOUND_STATE, NEWSHOUND_THREADS and NEWSHOUND_MODELS. Throws ConfigError. */
 export function sharedDeps(env: Environment): Pick<Deps, 'artifacts' | 'threads' | 'modelsFolder'> {
   const { s3, bucket } = createS3(env);
+  const state = stateFolder(env);
   return {
-    artifacts: createArtifacts({ s3, bucket, cacheFolder: join(stateFolder(env), 'cache') }),
+    artifacts: timedArtifacts(createArtifacts({ s3, bucket, cacheFolder: join(state, 'cache') }), state),
     threads: threads(env),
     modelsFolder: env['NEWSHOUND_MODELS'] || join(import.meta.dirname, '..', 'models'),
   };
