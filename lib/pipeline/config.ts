@@ -89,7 +89,7 @@ export function createPlan(config: Config, request: PlanRequest): Plan {
   const seeds = words.filter(({ path }) => path.length === 1 && path[0] === 'seed');
   const layers = [...profile.layers, ...words.filter((word) => !seeds.includes(word))];
   const settings = resolveSettings(layers);
-  const seed = seeds.length === 0 ? profile.seed : (seeds.at(-1)?.value as { seed: unknown }).seed;
+  const seed = seeds.length === 0 ? profile.seed : (seeds[seeds.length - 1].value as { seed: unknown }).seed;
   if (!isSeed(seed))
     throw new ConfigError(`--set seed: a seed is a whole number of at least 0, not ${JSON.stringify(seed)}`);
   return {
@@ -111,7 +111,7 @@ function readProfile(source: YamlSource, name: string, extendedBy: readonly stri
     const others = namesUnder(source, 'profiles').filter((other) => other !== name);
     throw source.error(
       [...path, 'extends'],
-      `there is no profile ${JSON.stringify(base)}. ${suggestion(String(base), others)}`,
+      `there is no profile ${JSON.stringify(base)}. ${suggestion(JSON.stringify(base), others)}`,
     );
   }
   const chain = [...extendedBy, name];

@@ -93,7 +93,7 @@ function jsonSchema(schema: z.ZodType): Shape {
   return z.toJSONSchema(schema, { io: 'input' }) as Shape;
 }
 
-function rows(prefix: string, shape: Shape, inherited: unknown = undefined): SettingRow[] {
+function rows(prefix: string, shape: Shape, inherited?: unknown): SettingRow[] {
   return Object.entries(shape.properties ?? {}).flatMap(([name, inner]) => {
     const key = `${prefix}.${name}`;
     const fallback = inner.default ?? (isRecord(inherited) ? inherited[name] : undefined);

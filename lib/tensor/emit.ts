@@ -1,6 +1,7 @@
 /** The ONNX form of each operation: standard operators of opset 21, and where ONNX Runtime has a faster kernel, its contrib ones. */
 import type { Op, Tensor } from './graph.ts';
-import { onnxType, type Writer } from './onnx.ts';
+import { onnxTypes } from './element-types.ts';
+import type { Writer } from './onnx.ts';
 
 export type Emitter = (writer: Writer, tensor: Tensor, inputs: readonly string[]) => string;
 
@@ -34,7 +35,7 @@ export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
   or: plain('Or'),
   not: plain('Not'),
   where: plain('Where'),
-  cast: (writer, { dtype }, inputs) => writer.node('Cast', inputs, { to: onnxType(dtype) }),
+  cast: (writer, { dtype }, inputs) => writer.node('Cast', inputs, { to: onnxTypes[dtype] }),
 
   matmul: (writer, { attributes, inputs: [a, b] }, inputs) => {
     const [transA, transB, scale] = [Number(attributes.transA), Number(attributes.transB), attributes.scale as number];
@@ -91,7 +92,7 @@ export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
   rotary: (writer, { attributes }, [x, positions, cosine, sine]) =>
     writer.node(
       'RotaryEmbedding',
-      [x, writer.node('Cast', [positions], { to: onnxType('int64') }), cosine, sine],
+      [x, writer.node('Cast', [positions], { to: onnxTypes.int64 }), cosine, sine],
       { num_heads: attributes.heads as number },
       contrib,
     ),

@@ -7,13 +7,13 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  TensorProto_DataType,
   type TensorProto,
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
 import { emitters } from './emit.ts';
+import { onnxTypes } from './element-types.ts';
 import { type Dtype, dtypeOf, sizeOf, type Tensor, type TensorData, topological } from './graph.ts';
 
 /** Attribute of an ONNX node. A `Float` is a number written as a float, a plain number an int. */
@@ -173,18 +173,6 @@ function forwardOutputs(nodes: NodeProto[], outputOf: ReadonlyMap<string, NodePr
       });
     }
   }
-}
-
-const onnxTypes: Record<Dtype, TensorProto_DataType> = {
-  float32: TensorProto_DataType.FLOAT,
-  int32: TensorProto_DataType.INT32,
-  int64: TensorProto_DataType.INT64,
-  bool: TensorProto_DataType.BOOL,
-};
-
-/** The number by which ONNX knows a dtype. */
-export function onnxType(dtype: Dtype): number {
-  return onnxTypes[dtype];
 }
 
 function tensorProto(name: string, data: TensorData, shape: readonly number[]): TensorProto {

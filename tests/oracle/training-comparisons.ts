@@ -159,7 +159,7 @@ export async function adamwComparisons(folder: string): Promise<Comparison[]> {
     threads: 1,
   });
   const ids = numbersOf(stored, 'input_ids');
-  const [rows, width] = stored.get('input_ids')?.shape as [number, number];
+  const [rows, width] = stored.get('input_ids')!.shape as [number, number];
   const groups = Array.from({ length: rows }, (_, row) => ({
     prompt: Int32Array.of(ids[row * width]),
     completions: [Int32Array.from(ids.slice(row * width + 1, (row + 1) * width))],
@@ -221,7 +221,7 @@ export async function distillationComparisons(folder: string): Promise<Compariso
     'distill.json',
   );
   const stored = readSafetensors(join(folder, 'distill.safetensors'));
-  const [rows, length, vocabulary] = stored.get('student_logits')?.shape as [number, number, number];
+  const [rows, length, vocabulary] = stored.get('student_logits')!.shape as [number, number, number];
   const shape = [rows * length, vocabulary];
   const mask = numbersOf(stored, 'mask');
   const unmasked = mask.reduce((total, m) => total + m, 0);

@@ -201,10 +201,7 @@ describe('newshound', () => {
 function render(text: string): string[] {
   const screen: string[] = [];
   let row = 0;
-  // oxlint-disable-next-line no-control-regex -- the terminal's own sequences
-  for (const [, up, clear, colour, newline, other] of text.matchAll(
-    /(?:\u001b\[(\d+)A)|(\u001b\[[20][KJ])|(\u001b\[[0-9;]*m)|(\n)|([^\u001b\n]+)/g,
-  )) {
+  for (const [, up, clear, colour, newline, other] of text.matchAll(terminal)) {
     if (up) row -= Number(up);
     else if (clear === '\u001b[0J') screen.splice(row);
     else if (clear) screen[row] = '';
@@ -213,3 +210,6 @@ function render(text: string): string[] {
   }
   return screen;
 }
+
+// oxlint-disable-next-line no-control-regex -- the terminal's own sequences
+const terminal = /(?:\u001b\[(\d+)A)|(\u001b\[[20][KJ])|(\u001b\[[0-9;]*m)|(\n)|([^\u001b\n]+)/g;
