@@ -46,7 +46,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     const model = await resources.model(input.inputs.teacherStart);
     const learner = await createPolicyLearner(model, learnerSettings(input, threads));
     const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner };
-    await learner.load(await loadLearner(artifacts, state.checkpoint));
+    learner.load(await loadLearner(artifacts, state.checkpoint));
     for (const [i, batch] of state.batches.entries()) {
       deps.progress(i / state.batches.length, `replaying stored round ${batch.round + 1}`);
       await applyBatch(input, rebuilt, batch);
@@ -136,7 +136,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
         shard,
         teacher.shards,
       );
-      const decoder = await createDecoder(model, { threads });
+      const decoder = createDecoder(model, { threads });
       try {
         const lists = await writeLists(readers, {
           decoder,
@@ -259,7 +259,7 @@ export async function heldOut(
   const readers = dataset.readers('dev').slice(0, teacher.evaluateReaders);
   const embedder = await resources.embedder(input.inputs.encoder);
   const index = await resources.index(input.inputs.index, 'dev');
-  const decoder = await createDecoder(model, { threads: deps.threads });
+  const decoder = createDecoder(model, { threads: deps.threads });
   try {
     const lists = await writeLists(readers, {
       decoder,

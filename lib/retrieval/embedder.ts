@@ -29,7 +29,7 @@ export async function openEmbedder(folder: string): Promise<Embedder> {
   const encoder = parsed.data;
   if (encoder.type === 'onnx') return openOnnxEmbedder(folder);
   if (encoder.type === 'openai') return createOpenaiEmbedder(encoder.model, encoder.dimensions, process.env);
-  const vectors = (await readSafetensors(join(folder, 'encoder.safetensors'))).get('vectors');
+  const vectors = readSafetensors(join(folder, 'encoder.safetensors')).get('vectors');
   if (!vectors || vectors.shape[0] !== encoder.words.length || vectors.shape[1] !== encoder.dimensions) {
     throw new CheckpointError({
       path: join(folder, 'encoder.safetensors'),

@@ -8,5 +8,3 @@ export const onnxTypes: Record<Dtype, TensorProto_DataType> = {
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
 };
-
-/** The number by which ONNX knows a dtype. */
