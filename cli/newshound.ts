@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 /** The command line. Each command is a file of this folder, loaded when it is called. */
+import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
+import { outFolder } from '../infra/environment.ts';
 import { NewshoundError } from '../lib/errors.ts';
 import { createDisplay } from './display.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
@@ -60,12 +62,61 @@ program
   });
 
 program
+  .command('report')
+  .description('the last run’s results, and where its report is')
+  .action(async () => {
+    const { lastReport } = await import('./last-report.ts');
+    process.stdout.write(`${lastReport(outFolder(process.env))}\n`);
+  });
+
+program
+  .command('pretrain')
+  .description('train the committed base models again (tens of minutes)')
+  .argument('[model...]', 'these only')
+  .option('--folder <folder>', 'where to write them', 'models')
+  .option('--threads <count>', 'of ONNX Runtime', (text) => Number(text), availableParallelism())
+  .action(async (models: string[], { folder, threads }: { folder: string; threads: number }) => {
+    const { pretrainModels } = await import('./pretrain.ts');
+    await pretrainModels(models, folder, threads, createDisplay(process.stdout).line);
+  });
+
+program
   .command('doctor')
   .description('check that everything is there that a run needs')
   .action(async () => {
     const { doctor } = await import('./doctor.ts');
     if (!(await doctor(createDisplay(process.stdout)))) process.exitCode = 1;
   });
+
+program
+  .command('schedule')
+  .description('run a pipeline by the clock, by its schedule in pipelines.yaml or --cron; replaces its schedule')
+  .argument('<pipeline>', 'its name in pipelines.yaml')
+  .option('--profile <name>', 'sizes and settings; default: the pipeline’s own')
+  .addOption(set)
+  .option('--cron <line>', 'when, in UTC: "0 3 * * *"')
+  .option('--off', 'delete the schedule')
+  .action(async (pipeline: string, options: { profile?: string; set: string[]; cron?: string; off?: boolean }) => {
+    const { createSchedule, removeSchedule } = await import('./operator.ts');
+    const request = {
+      config: config(),
+      pipeline,
+      profile: options.profile ?? null,
+      set: options.set,
+      cron: options.cron ?? null,
+    };
+    process.stdout.write(`${await (options.off ? removeSchedule(request) : createSchedule(request))}\n`);
+  });
+
+operator('hold', 'start nothing new in the pipelines that run', 'pipeline', 'hold');
+operator('resume', 'go on after a hold', 'pipeline', 'resume');
+operator('promote', 'approve the student of the A/B test that awaits a decision', 'promote', 'decide', {
+  decision: 'approve',
+});
+operator('reject', 'refuse the student of the A/B test that awaits a decision', 'promote', 'decide', {
+  decision: 'reject',
+});
+operator('rollback', 'end the A/B test that runs, and keep what is served', 'promote', 'rollback');
 
 const stored = program.command('artifacts').description('what is stored');
 
@@ -121,6 +172,25 @@ process.exit();
 
 function config(): string {
   return program.opts<{ config: string }>().config;
+}
+
+function operator(
+  name: string,
+  description: string,
+  what: 'pipeline' | 'promote',
+  update: string,
+  more: object = {},
+): void {
+  program
+    .command(name)
+    .description(description)
+    .option('--by <name>', 'who says so; default: the user')
+    .option('--reason <text>', 'why')
+    .action(async ({ by, reason }: { by?: string; reason?: string }) => {
+      const { tell } = await import('./operator.ts');
+      const answers = await tell(what, update, { by: by ?? null, reason: reason ?? null }, more);
+      process.stdout.write(`${answers.join('\n')}\n`);
+    });
 }
 
 async function print(text: (artifacts: Artifacts) => Promise<string>): Promise<void> {

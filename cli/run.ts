@@ -41,7 +41,7 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     const data = await collectReport(openArtifacts(work.env), result, {
       source: plan.settings.source,
       peakRssMb: work.memory?.peakMb() ?? 0,
-      orchestrationShare: overhead / result.seconds,
+      orchestrationShare: Math.min(1, overhead / result.seconds),
     });
     const files = await writeReport(data, outFolder(process.env));
     for (const line of ['', ...resultLines(data), '']) display.line(line);

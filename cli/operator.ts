@@ -1,0 +1,124 @@
+/** What an operator says to what runs: hold, resume, approve, reject, roll back; and the schedules. Temporal's UI offers the same. */
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import { userInfo } from 'node:os';
+import { temporalConnection } from '../infra/environment.ts';
+import { hasOwnTemporal } from '../infra/servers.ts';
+import { ConfigError, NewshoundError } from '../lib/errors.ts';
+import { createPlan, loadConfig } from '../lib/pipeline/config.ts';
+import { taskQueue, workflowId } from '../lib/pipeline/plan.ts';
+import { connectTemporal } from './temporal.ts';
+import { joinable } from './work.ts';
+
+/** A workflow said no to an operator: the message is its reason. */
+export class Refused extends NewshoundError {
+  readonly retryable = false;
+}
+
+export interface Ask {
+  by: string | null;
+  reason: string | null;
+}
+
+/** Sends an update to every pipeline (or A/B test) that runs; one line for each answer. Throws ConfigError when none runs, Refused. */
+export async function tell(
+  what: 'pipeline' | 'promote',
+  update: string,
+  ask: Ask,
+  more: object = {},
+): Promise<string[]> {
+  const client = await connectToRunning();
+  const request = {
+    ...more,
+    by: ask.by ?? userInfo().username,
+    ...(ask.reason === null ? {} : { reason: ask.reason }),
+  };
+  const answers: string[] = [];
+  for await (const run of client.workflow.list({ query: `WorkflowType = "${what}" AND ExecutionStatus = "Running"` })) {
+    try {
+      const answer = await client.workflow
+        .getHandle(run.workflowId)
+        .executeUpdate<string, [object]>(update, { args: [request] });
+      answers.push(`${run.workflowId}: ${answer}`);
+    } catch (error) {
+      if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+      throw new Refused(`${run.workflowId} refuses: ${error.cause?.message ?? error.message}`, { cause: error });
+    }
+  }
+  if (answers.length === 0) {
+    const name = what === 'pipeline' ? 'pipeline' : 'A/B test';
+    throw new ConfigError(`no ${name} runs now (newshound status)`);
+  }
+  return answers;
+}
+
+export interface ScheduleRequest {
+  config: string;
+  pipeline: string;
+  profile: string | null;
+  set: readonly string[];
+  /** Cron line, UTC; null: the pipeline's own. */
+  cron: string | null;
+}
+
+/** Creates the pipeline's schedule, or replaces it. A run that is still going when the next is due is left to finish. */
+export async function createSchedule(request: ScheduleRequest): Promise<string> {
+  const config = loadConfig(request.config);
+  const plan = createPlan(config, request);
+  const cron = request.cron ?? config.pipelines.get(request.pipeline)?.schedule ?? null;
+  if (cron === null) {
+    throw new ConfigError(
+      `pipeline "${request.pipeline}" has no schedule in ${request.config}. Write one there, or name it with --cron`,
+    );
+  }
+  const client = await connectToRunning();
+  const options = {
+    spec: { cronExpressions: [cron] },
+    action: {
+      type: 'startWorkflow' as const,
+      workflowType: 'pipeline',
+      workflowId: workflowId(plan),
+      taskQueue: taskQueue('control'),
+      args: [plan],
+    },
+    policies: { overlap: 'SKIP' as const },
+  };
+  const scheduleId = workflowId(plan);
+  try {
+    await client.schedule.create({ scheduleId, ...options });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    await client.schedule.getHandle(scheduleId).update((existing) => ({ ...existing, ...options }));
+  }
+  const next = (await client.schedule.getHandle(scheduleId).describe()).info.nextActionTimes[0];
+  return `Schedule ${scheduleId}: ${cron} (UTC), next ${next?.toISOString() ?? 'never'}. It fires while newshound is up`;
+}
+
+/** Deletes the pipeline's schedule. Throws ConfigError when there is none. */
+export async function removeSchedule(
+  request: Pick<ScheduleRequest, 'config' | 'pipeline' | 'profile'>,
+): Promise<string> {
+  const scheduleId = workflowId(createPlan(loadConfig(request.config), { ...request, set: [] }));
+  const client = await connectToRunning();
+  try {
+    await client.schedule.getHandle(scheduleId).delete();
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError)
+      throw new ConfigError(`there is no schedule ${scheduleId}`, { cause: error });
+    throw error;
+  }
+  return `Schedule ${scheduleId} is gone`;
+}
+
+async function connectToRunning(): Promise<Client> {
+  const env = hasOwnTemporal(process.env) ? process.env : joinable(process.env, 'any')?.env;
+  if (env === undefined)
+    throw new ConfigError(
+      'no newshound runs in this folder. Start one (newshound up), or set NEWSHOUND_TEMPORAL_ADDRESS',
+    );
+  return await connectTemporal(temporalConnection(env));
+}
