@@ -62,6 +62,32 @@ program
   });
 
 program
+  .command('recommend')
+  .description('a reader’s signals, the student’s queries, and the articles they recall')
+  .requiredOption('--reader <id>', 'whose')
+  .option('--pipeline <name>', 'of its last finished run', 'nightly')
+  .option('--profile <name>', 'of that run; default: the pipeline’s own')
+  .option('--articles <count>', 'how many', (text) => Number(text), 10)
+  .action(async (options: { reader: string; pipeline: string; profile?: string; articles: number }) => {
+    const { createPlan, loadConfig } = await import('../lib/pipeline/config.ts');
+    const { recommend } = await import('./recommend.ts');
+    const plan = createPlan(loadConfig(config()), {
+      pipeline: options.pipeline,
+      profile: options.profile ?? null,
+      set: [],
+    });
+    const { pipeline, profile, settings } = plan;
+    const question = {
+      pipeline,
+      profile,
+      rollout: settings.teacher.rollout,
+      readerId: options.reader,
+      articles: options.articles,
+    };
+    await print((artifacts) => recommend(artifacts, question));
+  });
+
+program
   .command('report')
   .description('the last run’s results, and where its report is')
   .action(async () => {
