@@ -6,7 +6,11 @@ import type { JudgeSettings } from '../lib/pipeline/stages.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 
 /** Reads OPENAI_BASE_URL and OPENAI_API_KEY. Throws ConfigError. */
-export function openJudge(settings: JudgeSettings, artifacts: Artifacts, env: Readonly<Record<string, string | undefined>>): Judge {
+export function openJudge(
+  settings: JudgeSettings,
+  artifacts: Artifacts,
+  env: Readonly<Record<string, string | undefined>>,
+): Judge {
   const apiKey = env['OPENAI_API_KEY'];
   if (!apiKey) throw new ConfigError('judge.kind is openai, but OPENAI_API_KEY is not set');
   if (settings.model === '') throw new ConfigError('judge.kind is openai, but judge.model is empty: name the model');

@@ -11,7 +11,9 @@ const parts = ['parameters', 'first', 'second'] as const;
 export function saveLearner(artifacts: Artifacts, state: TrainerState, madeBy: MadeBy): Promise<Ref<'learner'>> {
   const files: Record<string, Uint8Array> = { 'state.json': Buffer.from(JSON.stringify({ step: state.step })) };
   for (const part of parts) {
-    files[`${part}.safetensors`] = writeSafetensors(new Map([...state[part]].map(([name, { shape, data }]) => [name, asStored(shape, data, 'F32')])));
+    files[`${part}.safetensors`] = writeSafetensors(
+      new Map([...state[part]].map(([name, { shape, data }]) => [name, asStored(shape, data, 'F32')])),
+    );
   }
   return artifacts.put('learner', files, madeBy);
 }
@@ -20,8 +22,12 @@ export function saveLearner(artifacts: Artifacts, state: TrainerState, madeBy: M
 export async function loadLearner(artifacts: Artifacts, ref: Ref<'learner'>): Promise<TrainerState> {
   const read = async (part: (typeof parts)[number]): Promise<Parameters> => {
     const tensors = readSafetensors(await artifacts.read(ref, `${part}.safetensors`));
-    return new Map([...tensors].map(([name, tensor]) => [name, { shape: [...tensor.shape], data: asFloat32(tensor, name, part) }]));
+    return new Map(
+      [...tensors].map(([name, tensor]) => [name, { shape: [...tensor.shape], data: asFloat32(tensor, name, part) }]),
+    );
   };
-  const { step } = JSON.parse(Buffer.from(await artifacts.read(ref, 'state.json')).toString('utf8')) as { step: number };
+  const { step } = JSON.parse(Buffer.from(await artifacts.read(ref, 'state.json')).toString('utf8')) as {
+    step: number;
+  };
   return { step, parameters: await read('parameters'), first: await read('first'), second: await read('second') };
 }

@@ -14,7 +14,11 @@ export async function saveModel(artifacts: Artifacts, model: LanguageModel, made
   try {
     saveLanguageModel(model, folder, { dtype: 'F32' });
     const names = await readdir(folder);
-    return await artifacts.put('model', Object.fromEntries(names.map((name) => [name, { path: join(folder, name) }])), madeBy);
+    return await artifacts.put(
+      'model',
+      Object.fromEntries(names.map((name) => [name, { path: join(folder, name) }])),
+      madeBy,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -24,7 +28,9 @@ export async function saveModel(artifacts: Artifacts, model: LanguageModel, made
 export function namedModel(name: string, modelsFolder: string): LanguageModel {
   const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
   if (!existsSync(join(folder, 'config.json'))) {
-    throw new ConfigError(`there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json`);
+    throw new ConfigError(
+      `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json`,
+    );
   }
   return loadLanguageModel(folder);
 }

@@ -72,7 +72,7 @@ function toUnit(high: number, low: number): number {
 /** A sequential reader of one stream, for generators that draw as they go. Same labels, same sequence, on every machine. */
 export class Random {
   readonly #key: [number, number];
-  #block = new Uint32Array(4);
+  #block: Uint32Array = new Uint32Array(4);
   #position = 0;
 
   constructor(...labels: readonly Label[]) {

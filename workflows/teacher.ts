@@ -22,7 +22,8 @@ export async function teacher({ input, queue, resumed }: TeacherRun): Promise<St
   const holding = holdable((_, text) => board.note(text), resumed?.held);
   const on = (summary: string) => heavy<TeacherActivities>(queue, summary);
 
-  let state = resumed?.state ?? (await prepare());
+  let state = resumed?.state ?? (await on('learner of the warm-started teacher').prepareTeacher({ input })).state;
+  if (resumed === undefined) await look();
   for (let round = state.round; round < rounds; round++) {
     await holding.passed();
     const batch = await collect(round);
@@ -34,13 +35,6 @@ export async function teacher({ input, queue, resumed }: TeacherRun): Promise<St
       await continueAsNew<typeof teacher>({ input, queue, resumed: { state, held: holding.held } });
   }
   return await on('store the teacher').finishTeacher({ input, state });
-
-  async function prepare(): Promise<TeacherState> {
-    const prepared = await on('learner of the warm-started teacher').prepareTeacher({ input });
-    state = prepared.state;
-    await look();
-    return state;
-  }
 
   /** A shard is scored while the next one is sampled. */
   async function collect(round: number): Promise<Batch> {

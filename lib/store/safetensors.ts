@@ -83,7 +83,7 @@ export function writeSafetensors(
   for (const [name, { dtype, shape, data }] of entries) {
     const expected = product(shape);
     if (data.length !== expected) {
-      throw new RangeError(`tensor ${name} of shape [${shape}] needs ${expected} numbers, it has ${data.length}`);
+      throw new RangeError(`tensor ${name} of shape [${shape.join()}] needs ${expected} numbers, it has ${data.length}`);
     }
     header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;
@@ -240,7 +240,7 @@ function parseEntry(name: string, value: unknown, path: string): Entry {
   const [begin, end] = offsets;
   const expected = product(shape) * formats[known].bytes;
   if (end - begin !== expected) {
-    return fail(`${known} of shape [${shape}] takes ${expected} bytes, its data_offsets span ${end - begin}`);
+    return fail(`${known} of shape [${shape.join()}] takes ${expected} bytes, its data_offsets span ${end - begin}`);
   }
   return { name, dtype: known, shape, begin, end };
 }

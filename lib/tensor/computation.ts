@@ -33,7 +33,8 @@ export function createComputation(settings: ComputationSettings): Computation {
   const compileFor = (feeds: Feeds): Promise<Session> => {
     const fed = Object.entries(feeds).map(([name, { shape, data }]) => [name, input(name, shape, dtypeOf(data))]);
     const outputs = trace(parameterInputs(parameters), Object.fromEntries(fed));
-    return compile(outputs, { threads, bindings: frozen ? parameters : undefined });
+    // Without an arena: each compiled shape would keep its own peak for good, for 6 % of speed.
+    return compile(outputs, { threads, bindings: frozen ? parameters : undefined, arena: frozen });
   };
   const sessionFor = async (feeds: Feeds): Promise<Session> => {
     const key = Object.entries(feeds)

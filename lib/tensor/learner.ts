@@ -27,7 +27,7 @@ export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
 export interface LearnerSettings {
   adamw: AdamwSettings;
   threads: number;
-  /** Row tokens of a micro-batch. Default: as many as some 400 MB of activations hold, at most 4,096. */
+  /** Row tokens of a micro-batch. Default: as many as some 500 MB of activations hold, from 256 to 4,096. */
   microBatchTokens?: number;
 }
 
@@ -192,9 +192,10 @@ function figures({ loss, gradientNorm, metrics }: StepResult, batches: readonly 
   return { loss, ...metrics, gradient_norm: gradientNorm, tokens, length: predicted / Math.max(1, lengths.length) };
 }
 
-/** Some 40 values of a hidden size and 6 of an intermediate size are kept a token and layer, and the attention of a row. */
+/** As many row tokens as keep activations near 500 MB; values kept a token and layer were measured (bench/train.ts), attention of rows of 256. */
 function microBatchTokens(config: ModelConfig, settings: { microBatchTokens?: number }): number {
   if (settings.microBatchTokens !== undefined) return settings.microBatchTokens;
-  const perToken = 4 * config.layers * (40 * config.hiddenSize + 6 * config.intermediateSize + 4 * config.heads * 256);
-  return Math.max(256, Math.min(4096, 256 * Math.floor(4e8 / perToken / 256)));
+  const { layers, hiddenSize, intermediateSize, heads } = config;
+  const bytes = 4 * layers * (26 * hiddenSize + 4 * intermediateSize + 2.6 * heads * 256);
+  return Math.max(256, Math.min(4096, 256 * Math.floor(5e8 / bytes / 256)));
 }

@@ -89,11 +89,14 @@ function above(probabilities: Float32Array, least: number): Float32Array {
   return probabilities.map((p) => (p >= least ? p : 0));
 }
 
-/** Least probable first, tokens go as long as all that went weighs at most 1 - topP of the whole; the most probable always stays. */
+/**
+ * Least probable first, tokens go as long as all that went weighs at most 1 - topP of the whole; the most probable always stays, of
+ * equals the first.
+ */
 function keepMass(probabilities: Float32Array, topP: number): Float32Array {
   const kept = probabilities.slice();
   const candidates = Uint32Array.from(probabilities.keys()).filter((i) => probabilities[i] > 0);
-  const ascending = candidates.sort((a, b) => probabilities[a] - probabilities[b] || a - b);
+  const ascending = candidates.sort((a, b) => probabilities[a] - probabilities[b] || b - a);
   const mayGo = (1 - topP) * sum(probabilities);
   let gone = 0;
   for (const token of ascending.subarray(0, -1)) {

@@ -23,7 +23,7 @@ for (const [section, compare] of Object.entries(sections)) {
       compared++;
     }
   } catch (error) {
-    console.log(`  cannot be compared: ${error instanceof Error ? error.message : error}  FAIL`);
+    console.log(`  cannot be compared: ${error instanceof Error ? error.message : String(error)}  FAIL`);
     failed++;
   }
 }

@@ -1,0 +1,110 @@
+/** warmstart: teacher and student learn from weak labels what a list is, before any reward. */
+import type { Dataset } from '../lib/data/dataset.ts';
+import { completionOf, promptOf } from '../lib/method/prompt.ts';
+import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import { Random } from '../lib/random.ts';
+import type { Embedder } from '../lib/retrieval/embedder.ts';
+import type { LanguageModel } from '../lib/tensor/language-model.ts';
+import { countParameters } from '../lib/tensor/parameters.ts';
+import { createLabeler } from '../lib/training/labels.ts';
+import { trainSupervised } from '../lib/training/supervised.ts';
+import type { Deps } from './deps.ts';
+import { madeBy } from './made-by.ts';
+import { namedModel, saveModel } from './models.ts';
+import { createResources } from './resources.ts';
+
+export interface WarmstartActivities {
+  warmstart(input: StageInput): Promise<StageOutput>;
+}
+
+export function createWarmstartActivities(deps: Deps): WarmstartActivities {
+  const { artifacts } = deps;
+  const resources = createResources(artifacts);
+  return {
+    async warmstart(input) {
+      const { warmstart } = input.settings;
+      const dataset = await resources.dataset(input.inputs.cleaned);
+      const embedder = await resources.embedder(input.inputs.encoder);
+      const start = async (name: string, from: number): Promise<{ model: LanguageModel; loss: number }> => {
+        const model = namedModel(name, deps.modelsFolder);
+        const loss = await warmStart(
+          model,
+          name,
+          warmstart.steps,
+          { input, dataset, embedder, threads: deps.threads },
+          (fraction, now) =>
+            deps.progress(from + fraction / 2, `warm start of ${name}: loss ${now.toFixed(2)} nats a token`),
+        );
+        return { model, loss };
+      };
+      const teacher = await start(warmstart.teacher, 0);
+      const student = await start(warmstart.student, 0.5);
+      const outputs = {
+        teacherStart: await saveModel(artifacts, teacher.model, madeBy(input)),
+        studentStart: await saveModel(artifacts, student.model, madeBy(input)),
+      };
+      const sizes = {
+        teacher: countParameters(teacher.model.parameters),
+        student: countParameters(student.model.parameters),
+      };
+      return {
+        outputs,
+        facts: {
+          teacher_parameters: sizes.teacher,
+          student_parameters: sizes.student,
+          teacher_loss: finite(teacher.loss),
+          student_loss: finite(student.loss),
+        },
+        headline: `teacher of ${millions(sizes.teacher)} and student of ${millions(sizes.student)} parameters${warmstart.steps > 0 ? `, label loss ${teacher.loss.toFixed(2)} and ${student.loss.toFixed(2)} nats a token` : ', as they are'}`,
+      };
+    },
+  };
+}
+
+export interface WarmstartContext {
+  input: StageInput;
+  dataset: Dataset;
+  embedder: Embedder;
+  threads: number;
+}
+
+/** Trains a model in place on weak labels of train readers; returns its loss at the end (nats a token), NaN for no steps. */
+export async function warmStart(
+  model: LanguageModel,
+  name: string,
+  steps: number,
+  { input, dataset, embedder, threads }: WarmstartContext,
+  report: (fraction: number, loss: number) => void,
+): Promise<number> {
+  if (steps === 0) return Number.NaN;
+  const { warmstart, teacher } = input.settings;
+  const readers = dataset.readers('train');
+  const label = await createLabeler(readers, dataset.articles, embedder);
+  const { loss } = await trainSupervised(model, {
+    steps,
+    learningRate: warmstart.learningRate,
+    warmupSteps: 20,
+    weightDecay: 0.01,
+    threads,
+    batch: (step) => {
+      const random = new Random('warmstart', input.seed, name, step);
+      return Array.from({ length: warmstart.batch }, () => {
+        const reader = random.pick(readers);
+        return {
+          prompt: promptOf(reader.signals, model.tokenizer, teacher.rollout.maxPromptTokens),
+          completion: completionOf(label(reader, random), model.tokenizer),
+        };
+      });
+    },
+    report: (step, now) => report((step + 1) / steps, now),
+  });
+  return loss;
+}
+
+function millions(parameters: number): string {
+  return `${(parameters / 1e6).toFixed(parameters < 1e6 ? 2 : 1)}M`;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

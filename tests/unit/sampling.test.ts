@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { NumericsError } from '../../lib/errors.ts';
+import {
+  drawToken,
+  type Filters,
+  filterProbabilities,
+  greedyToken,
+  penalizeRepetition,
+  probabilitiesOf,
+} from '../../lib/tensor/sampling.ts';
+
+const all: Filters = { topK: 0, topP: 1, minP: 0 };
+const logits = fc.float32Array({ minLength: 1, maxLength: 40, min: -20, max: 20, noNaN: true });
+const filters = fc.record({
+  topK: fc.nat(10),
+  topP: fc.double({ min: 0.01, max: 1, noNaN: true }),
+  minP: fc.double({ min: 0, max: 0.9, noNaN: true }),
+});
+const uniform = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+describe('a draw', () => {
+  it('falls on a kept token, with its log-probability among the kept', () => {
+    fc.assert(
+      fc.property(logits, filters, uniform, (row, narrow, u) => {
+        const probabilities = probabilitiesOf(row, 0.7);
+        const { token, logprob } = drawToken(probabilities, narrow, u);
+        const kept = filterProbabilities(probabilities, narrow);
+        expect(kept[token]).toBeGreaterThan(0);
+        expect(Math.exp(logprob)).toBeCloseTo(kept[token], 5);
+      }),
+    );
+  });
+
+  it('gives each token the share of uniforms that is its probability', () => {
+    const draws = 20_000;
+    fc.assert(
+      fc.property(logits, filters, (row, narrow) => {
+        const probabilities = probabilitiesOf(row, 1);
+        const counts = new Float64Array(row.length);
+        for (let i = 0; i < draws; i++) counts[drawToken(probabilities, narrow, (i + 0.5) / draws).token]++;
+        const kept = filterProbabilities(probabilities, narrow);
+        counts.forEach((count, token) => expect(Math.abs(count / draws - kept[token])).toBeLessThan(2 / draws + 1e-6));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('falls on the last possible token when rounding leaves a uniform near 1 over', () => {
+    expect(drawToken(Float32Array.of(0.5, 0.4999, 0), all, 0.99999999).token).toBe(1);
+  });
+
+  it('is refused when logits are not finite', () => {
+    const broken = Float32Array.of(Number.NaN, Number.NaN);
+    expect(() => drawToken(broken, all, 0.5)).toThrow(NumericsError);
+    expect(() => greedyToken(broken)).toThrow(NumericsError);
+  });
+});
+
+describe('filters', () => {
+  it('keep mass 1, and the most probable token always', () => {
+    fc.assert(
+      fc.property(logits, filters, (row, narrow) => {
+        const probabilities = probabilitiesOf(row, 1);
+        const kept = filterProbabilities(probabilities, narrow);
+        expect(kept.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
+        expect(kept[greedyToken(probabilities).token]).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  it('top-k keeps k tokens, and those as probable as the last of them', () => {
+    const kept = filterProbabilities(Float32Array.of(0.1, 0.4, 0.1, 0.3, 0.1), { ...all, topK: 3 });
+    expect(Array.from(kept, (p) => p > 0)).toEqual([true, true, true, true, true]);
+    const two = filterProbabilities(Float32Array.of(0.1, 0.4, 0.2, 0.3), { ...all, topK: 2 });
+    expect(Array.from(two, (p) => p > 0)).toEqual([false, true, false, true]);
+  });
+
+  it('top-p keeps the fewest tokens that reach the mass', () => {
+    fc.assert(
+      fc.property(logits, fc.double({ min: 0.05, max: 0.95, noNaN: true }), (row, topP) => {
+        const probabilities = probabilitiesOf(row, 1);
+        const kept = filterProbabilities(probabilities, { ...all, topP });
+        const mass = probabilities.filter((_, i) => kept[i] > 0).toSorted();
+        const total = mass.reduce((a, b) => a + b, 0);
+        expect(total).toBeGreaterThan(topP - 1e-5);
+        expect(total - mass[0]).toBeLessThan(topP + 1e-5);
+      }),
+    );
+  });
+
+  it('a repetition penalty makes what occurred less probable, once however often it occurred', () => {
+    const row = Float32Array.of(2, -2, 1);
+    expect(penalizeRepetition(row, [0, 1, 0], 2)).toEqual(Float32Array.of(1, -4, 1));
+    expect(row).toEqual(Float32Array.of(2, -2, 1));
+  });
+});
