@@ -4,6 +4,7 @@ import { schemas } from '../lib/data/tables.ts';
 import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
+import type { WrittenList } from '../lib/training/lists.ts';
 
 interface RowTypes {
   rollouts: RolloutRow;
@@ -34,4 +35,17 @@ export async function readRows<K extends keyof RowTypes>(
 /** One round's figures as log rows. */
 export function logRows(round: number, metrics: Readonly<Record<string, number>>): LogRow[] {
   return Object.entries(metrics).map(([metric, value]) => ({ round, metric, value }));
+}
+
+export function rolloutRow({
+  readerId,
+  sample,
+  tokens,
+  logprobs,
+  finished,
+  text,
+  queries,
+  valid,
+}: WrittenList): RolloutRow {
+  return { reader_id: readerId, sample, tokens, logprobs, finished, text, queries, valid };
 }

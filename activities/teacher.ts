@@ -6,9 +6,9 @@ import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
 import { createDecoder } from '../lib/tensor/decoder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
-import { createPolicyLearner, logprobs, type PolicyLearner } from '../lib/tensor/learner.ts';
+import { createPolicyLearner, logprobs, type PolicyLearner, type ScoredGroup } from '../lib/tensor/learner.ts';
 import { linearRate, roundBatch } from '../lib/training/batch.ts';
-import { type WrittenList, writeLists } from '../lib/training/lists.ts';
+import { writeLists } from '../lib/training/lists.ts';
 import { readersOfRound, shardOf } from '../lib/training/order.ts';
 import { judgeRanking, recallArticles } from '../lib/training/recall.ts';
 import { meanScores, scoreLists } from '../lib/training/scoring.ts';
@@ -18,7 +18,7 @@ import { loadLearner, saveLearner } from './learners.ts';
 import { madeBy } from './made-by.ts';
 import { saveModel } from './models.ts';
 import { createResources, type Resources } from './resources.ts';
-import { logRows, readRows, writeRows } from './tables.ts';
+import { logRows, readRows, rolloutRow, writeRows } from './tables.ts';
 
 /** Readers of the round on which the policy's distance from its start is measured. */
 const KL_READERS = 4;
@@ -65,6 +65,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
       promptOf(byId.get(readerId)?.signals ?? [], at.model.tokenizer, teacher.rollout.maxPromptTokens),
     );
 
+    if (teacher.klWeight > 0) await addReference(input, groups);
     const start = performance.now();
     const sums: Record<string, number> = {};
     let tokens = 0;
@@ -82,7 +83,19 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
       deps.progress((part + 1) / teacher.updates, `round ${at.round + 1}: update ${part + 1} of ${teacher.updates}`);
     }
     at.round++;
-    return { ...metrics, ...sums, tokens_per_second: tokens / ((performance.now() - start) / 1000) };
+    const seconds = (performance.now() - start) / 1000;
+    return { ...metrics, ...sums, clipped: sums.clip_low + sums.clip_high, tokens_per_second: tokens / seconds };
+  };
+
+  /** What the KL penalty needs: the warm start's log-probabilities of the sampled tokens. */
+  const addReference = async (input: StageInput, groups: readonly ScoredGroup[]): Promise<void> => {
+    const start = await resources.model(input.inputs.teacherStart);
+    const known = await logprobs(
+      start,
+      groups.map(({ prompt, completions }) => ({ prompt, completions: completions.map(({ tokens }) => tokens) })),
+      { temperature: input.settings.teacher.rollout.temperature, threads },
+    );
+    groups.forEach(({ completions }, i) => completions.forEach((list, j) => (list.reference = known[i][j])));
   };
 
   /** KL to the warm start on the round's own lists: mean of log π - log π_start over their tokens. */
@@ -156,7 +169,12 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     async update({ input, state, batch }) {
       const { teacher } = input.settings;
       const at = await learnerAt(input, state);
-      const metrics = await applyBatch(input, at, batch);
+      const metrics = await applyBatch(input, at, batch).catch(async (error: unknown) => {
+        // Half a round is no state: the next call starts from the checkpoint.
+        await at.learner.release();
+        held = null;
+        throw error;
+      });
       metrics.kl_start = await divergence(input, batch);
       const made: MadeBy = madeBy(input, { rollouts: batch.rollouts[0], scores: batch.scores[0] });
       const logs = [...state.logs, await writeRows(artifacts, 'log', logRows(at.round, metrics), made)];
@@ -168,11 +186,9 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     },
 
     async evaluatePolicy({ input, state }) {
-      const { teacher } = input.settings;
       const { model } = await learnerAt(input, state);
       const metrics = await heldOut(input, model, resources, deps, state.round);
       const log = await writeRows(artifacts, 'log', logRows(state.round, metrics), madeBy(input));
-      void teacher;
       return { state: { ...state, logs: [...state.logs, log] }, metrics };
     },
 
@@ -309,19 +325,6 @@ function learnerSettings(
     adamw: { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: teacher.weightDecay, gradientNorm: teacher.gradientNorm },
     threads,
   };
-}
-
-function rolloutRow({
-  readerId,
-  sample,
-  tokens,
-  logprobs: of,
-  finished,
-  text,
-  queries,
-  valid,
-}: WrittenList): RolloutRow {
-  return { reader_id: readerId, sample, tokens, logprobs: of, finished, text, queries, valid };
 }
 
 function roundGroups(

@@ -105,6 +105,8 @@ export interface SweepActivities {
 export interface StudentState {
   step: number;
   learner: Ref<'learner'>;
+  /** Losses so far, one part a checkpoint. */
+  logs: Ref<'log'>[];
 }
 
 export interface StudentActivities {
