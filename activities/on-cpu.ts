@@ -1,6 +1,9 @@
 /** The activities of the cpu queue. They run in the cpu worker itself. A stage adds its line here. */
 import type { Deps } from './deps.ts';
+import { createScoreActivities } from './teacher.ts';
 
-export function cpuActivities(_deps: Deps) {
-  return {};
+export function cpuActivities(deps: Deps) {
+  return {
+    ...createScoreActivities(deps),
+  };
 }

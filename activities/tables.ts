@@ -1,5 +1,5 @@
 /** Rollouts, scores and logs as artifacts: Arrow tables with lineage. */
-import type { LogRow, RolloutRow, ScoreRow } from '../lib/data/rows.ts';
+import type { LogRow, PerReaderRow, RolloutRow, ScoreRow } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
 import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
@@ -10,6 +10,7 @@ interface RowTypes {
   rollouts: RolloutRow;
   scores: ScoreRow;
   log: LogRow;
+  measured: PerReaderRow;
 }
 
 /** Stores rows as the one table of an artifact of this kind. */

@@ -1,6 +1,7 @@
 /** Dr. GRPO in rounds: rollout, score, update. State after a round is a pure function of the state before and the stored batch. */
 import type { RolloutRow, ScoreRow } from '../lib/data/rows.ts';
 import { checkCanaries } from '../lib/method/canaries.ts';
+import { meanMetrics } from '../lib/method/metrics.ts';
 import { promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
@@ -10,12 +11,12 @@ import { createPolicyLearner, logprobs, type PolicyLearner, type ScoredGroup } f
 import { linearRate, roundBatch } from '../lib/training/batch.ts';
 import { writeLists } from '../lib/training/lists.ts';
 import { readersOfRound, shardOf } from '../lib/training/order.ts';
-import { judgeRanking, recallArticles } from '../lib/training/recall.ts';
 import { meanScores, scoreLists } from '../lib/training/scoring.ts';
 import type { Batch, ScoreActivities, TeacherActivities, TeacherState } from '../workflows/activities.ts';
 import type { Deps } from './deps.ts';
 import { loadLearner, saveLearner } from './learners.ts';
 import { madeBy } from './made-by.ts';
+import { createMeasurer } from './measurer.ts';
 import { saveModel } from './models.ts';
 import { createResources, type Resources } from './resources.ts';
 import { logRows, readRows, rolloutRow, writeRows } from './tables.ts';
@@ -263,52 +264,29 @@ export function createScoreActivities(deps: Deps): ScoreActivities {
 }
 
 /** Recall, coverage and reward of a policy on dev readers: what a rising training reward must not hide. */
-export async function heldOut(
+async function heldOut(
   input: StageInput,
   model: LanguageModel,
   resources: Resources,
   deps: Deps,
   round: number,
 ): Promise<Record<string, number>> {
-  const { teacher } = input.settings;
-  const dataset = await resources.dataset(input.inputs.cleaned);
-  const readers = dataset.readers('dev').slice(0, teacher.evaluateReaders);
-  const embedder = await resources.embedder(input.inputs.encoder);
-  const index = await resources.index(input.inputs.index, 'dev');
-  const decoder = createDecoder(model, { threads: deps.threads });
-  try {
-    const lists = await writeLists(readers, {
-      decoder,
-      tokenizer: model.tokenizer,
-      settings: teacher.rollout,
-      samples: 1,
-      // The same stream every time: what changes between two looks is the policy.
-      stream: (readerId) => [input.seed, 'held-out', readerId],
-      progress: (fraction) => deps.progress(fraction, `after round ${round}: held-out readers`),
-    });
-    const scores = await scoreLists(readers, lists, {
-      embedder,
-      index,
-      judge: await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder),
-      weights: teacher.weights,
-    });
-    const ranked = await recallArticles(
-      lists.map(([list]) => list.queries),
-      embedder,
-      index,
-      input.settings.evaluate.depth,
-    );
-    const metrics = judgeRanking(readers, ranked, index.articleIds);
-    const means = meanScores(scores.flat());
-    return {
-      heldout_recall10: metrics.reduce((sum, reader) => sum + reader['recall@10'], 0) / metrics.length,
-      heldout_ndcg10: metrics.reduce((sum, reader) => sum + reader['ndcg@10'], 0) / metrics.length,
-      heldout_coverage: means.cov,
-      heldout_reward: means.total,
-    };
-  } finally {
-    await decoder.release();
-  }
+  const limit = input.settings.teacher.evaluateReaders;
+  const measurer = await createMeasurer(input, { split: 'dev', limit }, resources, deps);
+  const lists = await measurer.write(model, {
+    samples: 1,
+    // The same at every look.
+    stream: 'held-out',
+    progress: (fraction) => deps.progress(fraction, `after round ${round}: held-out readers`),
+  });
+  const means = meanScores((await measurer.rewards(lists)).flat());
+  const ranking = meanMetrics(measurer.judge(await measurer.recall(lists.map(([list]) => list.queries))));
+  return {
+    heldout_recall10: ranking['recall@10'],
+    heldout_ndcg10: ranking['ndcg@10'],
+    heldout_coverage: means.cov,
+    heldout_reward: means.total,
+  };
 }
 
 function learnerSettings(

@@ -76,8 +76,8 @@ export interface ArmResult {
   parameters: number;
   recall10: number;
   seconds: number;
-  /** Everything else that was measured; goes into the sweep's artifact as it is. */
-  measured: Ref<'scores'> | null;
+  /** Of each dev reader, for the intervals. */
+  measured: Ref<'measured'>;
 }
 
 export interface SweepActivities {
@@ -92,12 +92,12 @@ export interface SweepActivities {
     seconds: number;
   }): Promise<ArmResult>;
   /** Best-of-N of the teacher, for every N of the settings. */
-  bestOf(call: { input: StageInput }): Promise<{ measured: Ref<'scores'>; headline: string }>;
+  bestOf(call: { input: StageInput }): Promise<{ measured: Ref<'measured'>; headline: string }>;
   finishSweep(call: {
     input: StageInput;
     arms: ArmResult[];
     notRun: { model: string; why: string }[];
-    bestOf: Ref<'scores'>;
+    bestOf: Ref<'measured'>;
   }): Promise<StageOutput>;
 }
 

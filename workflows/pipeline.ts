@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import { hasEnded, readySteps, skipReason } from '../lib/pipeline/dag.ts';
 import type { Plan, PlanStep, RunResult, StepState } from '../lib/pipeline/plan.ts';
-import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import type { Settings, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import type { StageActivities } from './activities.ts';
 import { type Board, openBoard } from './board.ts';
@@ -100,7 +100,7 @@ async function runStep({ plan, step, run, board, taken }: StepRun): Promise<void
       step: step.name,
       stage: step.uses,
       seed: plan.seed,
-      settings: { ...plan.settings, [step.section]: step.settings },
+      settings: settingsOf(plan, step),
       inputs: inputsOf(step, board.states, taken),
     };
     const found = await control(`${step.name}: look in the cache`).lookupStep(asked);
@@ -131,6 +131,12 @@ async function perform(step: PlanStep, input: StageInput, board: Board): Promise
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
     typedSearchAttributes: workflowInfo().typedSearchAttributes,
   });
+}
+
+/** What the stage reads, and no more: a setting outside of its cache key cannot decide what it makes. */
+function settingsOf({ settings }: Plan, step: PlanStep): Settings {
+  const sections = step.reads.map((name) => [name, name === step.section ? step.settings : settings[name]]);
+  return Object.fromEntries(sections) as Settings;
 }
 
 function inputsOf(step: PlanStep, states: Board['states'], taken: Record<string, Ref>): Record<string, Ref> {

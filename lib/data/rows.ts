@@ -89,6 +89,18 @@ export interface LogRow {
   value: number;
 }
 
+/** One reader's ranking metrics under one method; the reward where the method writes lists that were judged. */
+export interface PerReaderRow {
+  reader_id: string;
+  method: string;
+  'recall@5': number;
+  'recall@10': number;
+  'ndcg@5': number;
+  'ndcg@10': number;
+  mrr: number;
+  reward: number | null;
+}
+
 /** A signal as the model and the judge see it. */
 export interface Signal {
   kind: SignalKind;

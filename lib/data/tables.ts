@@ -43,8 +43,8 @@ export const schemas = {
   },
   log: { name: 'log', columns: { round: 'integer', metric: 'text', value: 'number' } },
   embeddings: { name: 'embeddings', columns: { article_id: 'text', vector: 'floats' } },
-  perReader: {
-    name: 'perReader',
+  measured: {
+    name: 'measured',
     columns: {
       reader_id: 'text',
       method: 'text',
@@ -53,6 +53,7 @@ export const schemas = {
       'ndcg@5': 'number',
       'ndcg@10': 'number',
       mrr: 'number',
+      reward: 'number?',
     },
   },
   exposures: {

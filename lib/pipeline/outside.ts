@@ -12,12 +12,13 @@ import type { StageInput } from './stages.ts';
  * large). Null: not to be known cheaply (a source on S3), so the step is never reused.
  */
 export async function outsideOf(input: StageInput, modelsFolder: string): Promise<Outside | null> {
-  const { source, index } = input.settings;
-  if (input.stage === 'extract' && source.kind !== 'world') {
-    if (source.path.startsWith('s3://')) return null;
-    return { source: await fileTimes(source.path) };
+  const { settings } = input;
+  if (input.stage === 'extract' && settings.source.kind !== 'world') {
+    const { path } = settings.source;
+    return path.startsWith('s3://') ? null : { source: await fileTimes(path) };
   }
-  if (input.stage === 'index' && index.encoder === 'onnx') return { encoder: await folderDigest(index.path) };
+  if (input.stage === 'index' && settings.index.encoder === 'onnx')
+    return { encoder: await folderDigest(settings.index.path) };
   const names = modelsOf(input);
   return Object.fromEntries(
     await Promise.all(

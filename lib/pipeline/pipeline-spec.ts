@@ -96,6 +96,7 @@ export function buildSteps(
       summary: stage.summary,
       section,
       settings: withOwn(source, pathOf(i, 'with'), section, layers, settings)[section],
+      reads: [section, ...((stage.alsoReads ?? []) as (keyof Settings)[])],
       inputs: inputs(source, spec, step, stage, pathOf(i)),
     };
   });

@@ -23,6 +23,8 @@ export interface PlanStep {
   /** The section of settings that belongs to this step's stage, defaults and `with` filled in. */
   section: keyof Settings;
   settings: Settings[keyof Settings];
+  /** The sections that its stage sees: those of its cache key, so that nothing else can decide what it makes. */
+  reads: (keyof Settings)[];
   /** Which step gives each input; `null`: the pipeline takes it from an earlier run. Optional inputs that nobody gives are absent. */
   inputs: Record<string, { from: string | null; optional: boolean }>;
 }

@@ -133,7 +133,6 @@ export const studentSettings = z.strictObject({
 
 export const evaluateSettings = z.strictObject({
   bootstraps: positive.default(1000),
-  depth: positive.default(50).describe('articles each query recalls before the merge'),
   sasrec: z
     .strictObject({ steps: positive, dimensions: positive, maxLength: positive })
     .prefault({ steps: 150, dimensions: 64, maxLength: 20 }),

@@ -11,6 +11,7 @@ export const kinds = {
   rollouts: 'lists sampled from a policy for a shard of readers',
   scores: 'the five rewards of a shard of rollouts',
   log: 'metrics of a training run, one row a round',
+  measured: 'ranking metrics and rewards of readers, by method',
   sweep: 'capacity and best-of-N results',
   evaluation: 'ranking of every method on test readers, with the gate',
   experiment: 'exposures, metrics and outcome of an A/B test',

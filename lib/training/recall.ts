@@ -5,12 +5,15 @@ import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import { mergeByMaximumCosine } from '../retrieval/merge.ts';
 
+/** Articles that each query recalls before the merge, and that a ranking names. */
+export const RECALL_DEPTH = 50;
+
 /** Ranked positions in the index of each list's recalled articles, best first; an empty list recalls nothing. */
 export async function recallArticles(
   lists: readonly (readonly string[])[],
   embedder: Embedder,
   index: AnnIndex,
-  depth: number,
+  depth = RECALL_DEPTH,
 ): Promise<Int32Array[]> {
   const texts = [...new Set(lists.flat())];
   if (texts.length === 0) return lists.map(() => new Int32Array());
