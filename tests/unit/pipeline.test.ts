@@ -60,20 +60,70 @@ describe('pipelines.yaml', () => {
   });
 
   it.each([
-    ['an unknown key of a step', 'needs: [extract]', 'need: [extract]', /^pipelines\.yaml:7:9: .*"need".*Did you mean "needs"\?/],
-    ['an unknown setting', 'dimensions: 32', 'dimension: 32', /^pipelines\.yaml:14:14: index has no setting "dimension"\. Did you mean "dimensions"\?/],
-    ['an unknown section', '    index: {', '    indexx: {', /^pipelines\.yaml:14:5: .*"indexx".*Did you mean "index"\?/],
-    ['a wrong type', 'dimensions: 32', 'dimensions: many', /^pipelines\.yaml:14:26: index\.dimensions must be a number, not "many"/],
+    [
+      'an unknown key of a step',
+      'needs: [extract]',
+      'need: [extract]',
+      /^pipelines\.yaml:7:9: .*"need".*Did you mean "needs"\?/,
+    ],
+    [
+      'an unknown setting',
+      'dimensions: 32',
+      'dimension: 32',
+      /^pipelines\.yaml:14:14: index has no setting "dimension"\. Did you mean "dimensions"\?/,
+    ],
+    [
+      'an unknown section',
+      '    index: {',
+      '    indexx: {',
+      /^pipelines\.yaml:14:5: .*"indexx".*Did you mean "index"\?/,
+    ],
+    [
+      'a wrong type',
+      'dimensions: 32',
+      'dimensions: many',
+      /^pipelines\.yaml:14:26: index\.dimensions must be a number, not "many"/,
+    ],
     ['a number out of bounds', 'dimensions: 32', 'dimensions: -1', /index\.dimensions must be above 0, not -1/],
-    ['an unknown stage', 'uses: index', 'uses: indx', /^pipelines\.yaml:8:15: there is no stage "indx"\. Did you mean "index"\?/],
-    ['a need that is no step', 'needs: [clean]', 'needs: [cleen]', /^pipelines\.yaml:9:17: .*"cleen".*Did you mean "clean"\?/],
-    ['a missing need', 'needs: [clean]', 'needs: [extract]', /step index takes cleaned, and no step that it needs gives it\. Add clean to its needs/],
-    ['a cycle', '- uses: extract\n', '- uses: extract\n        needs: [index]\n', /circle: extract → index → clean → extract/],
-    ['a profile that does not exist', 'profile: demo', 'profile: dem', /^pipelines\.yaml:3:14: there is no profile "dem"\. Did you mean "demo"\?/],
+    [
+      'an unknown stage',
+      'uses: index',
+      'uses: indx',
+      /^pipelines\.yaml:8:15: there is no stage "indx"\. Did you mean "index"\?/,
+    ],
+    [
+      'a need that is no step',
+      'needs: [clean]',
+      'needs: [cleen]',
+      /^pipelines\.yaml:9:17: .*"cleen".*Did you mean "clean"\?/,
+    ],
+    [
+      'a missing need',
+      'needs: [clean]',
+      'needs: [extract]',
+      /step index takes cleaned, and no step that it needs gives it\. Add clean to its needs/,
+    ],
+    [
+      'a cycle',
+      '- uses: extract\n',
+      '- uses: extract\n        needs: [index]\n',
+      /circle: extract → index → clean → extract/,
+    ],
+    [
+      'a profile that does not exist',
+      'profile: demo',
+      'profile: dem',
+      /^pipelines\.yaml:3:14: there is no profile "dem"\. Did you mean "demo"\?/,
+    ],
     ['a key that occurs twice', 'seed: 3', 'seed: 3\n    seed: 4', /^pipelines\.yaml:14:5: this key occurs twice/],
     ['what is not YAML', 'profiles:', 'profiles: [', /^pipelines\.yaml:\d+:\d+: /],
     ['a condition that is a program', 'with: { steps: 10 }', 'when: clean.rows > 3', /is not a condition/],
-    ['a condition on a step that is not before', 'with: { steps: 10 }', 'when: publish.passed', /"publish" in "publish\.passed" is no step that index needs/],
+    [
+      'a condition on a step that is not before',
+      'with: { steps: 10 }',
+      'when: publish.passed',
+      /"publish" in "publish\.passed" is no step that index needs/,
+    ],
   ])('with %s is refused with its place and what to do', (_, from, to, message) => {
     expect(refusal(file((text) => text.replace(from, to)))).toMatch(message);
   });
@@ -81,7 +131,9 @@ describe('pipelines.yaml', () => {
   it('refuses a wrong --set by naming it', () => {
     const config = parseConfig(file(), 'pipelines.yaml');
     const plan = (set: string) => () => createPlan(config, { pipeline: 'small', profile: null, set: [set] });
-    expect(plan('index.stepps=3')).toThrow('--set index.stepps=3: index has no setting "stepps". Did you mean "steps"?');
+    expect(plan('index.stepps=3')).toThrow(
+      '--set index.stepps=3: index has no setting "stepps". Did you mean "steps"?',
+    );
     expect(plan('index.steps=x')).toThrow(/--set index\.steps=x: index\.steps must be a number/);
     expect(plan('steps')).toThrow(/write --set SECTION\.KEY=VALUE/);
     expect(() => createPlan(config, { pipeline: 'smal', profile: null, set: [] })).toThrow(/Did you mean "small"\?/);
@@ -104,11 +156,13 @@ describe('pipelines.yaml', () => {
 
 describe('scheduling of steps', () => {
   /** A random DAG: step i needs some of the steps before it. */
-  const dags = fc.integer({ min: 1, max: 9 }).chain((size) =>
-    fc.tuple(...Array.from({ length: size }, (_, i) => fc.subarray(Array.from({ length: i }, (__, j) => `s${j}`)))).map(
-      (needs) => needs.map((need, i) => ({ name: `s${i}`, needs: need })),
-    ),
-  );
+  const dags = fc
+    .integer({ min: 1, max: 9 })
+    .chain((size) =>
+      fc
+        .tuple(...Array.from({ length: size }, (_, i) => fc.subarray(Array.from({ length: i }, (__, j) => `s${j}`))))
+        .map((needs) => needs.map((need, i) => ({ name: `s${i}`, needs: need }))),
+    );
 
   it('runs every step once, after all it needs, whatever ends first', () => {
     fc.assert(
@@ -133,14 +187,19 @@ describe('scheduling of steps', () => {
   });
 
   it('starts nothing after a failure, and skips what lacks an input or a condition', () => {
-    const steps = [{ name: 'a', needs: [] }, { name: 'b', needs: [] }];
+    const steps = [
+      { name: 'a', needs: [] },
+      { name: 'b', needs: [] },
+    ];
     expect(readySteps(steps, { a: 'failed', b: 'waiting' })).toEqual([]);
     const step = {
       inputs: { student: { from: 'a', optional: false } },
       when: { negated: false, of: { step: 'a' }, path: ['passed'] },
     } as unknown as PlanStep;
     const settings = createPlan(parseConfig(file(), 'f'), { pipeline: 'small', profile: null, set: [] }).settings;
-    expect(skipReason(step, { a: { status: 'skipped', facts: {} } }, settings)).toBe('student is missing: a was skipped');
+    expect(skipReason(step, { a: { status: 'skipped', facts: {} } }, settings)).toBe(
+      'student is missing: a was skipped',
+    );
     expect(skipReason(step, { a: { status: 'done', facts: { passed: false } } }, settings)).toBe('a.passed is false');
     expect(skipReason(step, { a: { status: 'done', facts: { passed: true } } }, settings)).toBeNull();
   });
@@ -173,7 +232,9 @@ describe('the key of a step in the cache', () => {
   });
 
   it('does not depend on the order of keys', () => {
-    expect(canonical({ b: [1, { d: null, c: 'x' }], a: true })).toBe(canonical({ a: true, b: [1, { c: 'x', d: null }] }));
+    expect(canonical({ b: [1, { d: null, c: 'x' }], a: true })).toBe(
+      canonical({ a: true, b: [1, { c: 'x', d: null }] }),
+    );
   });
 });
 
@@ -183,7 +244,10 @@ describe('the digest of a stage’s code', () => {
 
   it('follows imports of values, not of types, and changes with any file among them', () => {
     mkdirSync(join(folder, 'lib'));
-    writeFileSync(join(folder, 'stage.ts'), `import { a } from './lib/a.ts';\nimport type { T } from './lib/types.ts';\n`);
+    writeFileSync(
+      join(folder, 'stage.ts'),
+      `import { a } from './lib/a.ts';\nimport type { T } from './lib/types.ts';\n`,
+    );
     writeFileSync(join(folder, 'lib/a.ts'), `export const a = 1;\n`);
     writeFileSync(join(folder, 'lib/types.ts'), `export type T = 1;\n`);
     const before = codeDigest(folder, ['stage.ts']);
