@@ -3,10 +3,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dataset, openDataset } from '../lib/data/dataset.ts';
-import type { ArticleRow, Split } from '../lib/data/rows.ts';
+import type { Split } from '../lib/data/rows.ts';
 import { ConfigError } from '../lib/errors.ts';
 import type { IndexSettings, Json, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
-import { buildIndex, embeddingsFile, recallAgainstExact } from '../lib/retrieval/ann.ts';
+import { articleText, buildIndex, embeddingsFile, recallAgainstExact } from '../lib/retrieval/ann.ts';
 import { type Embedder, openEmbedder } from '../lib/retrieval/embedder.ts';
 import { trainTextEncoder } from '../lib/retrieval/encoder.ts';
 import type { FileContent } from '../lib/store/artifacts.ts';
@@ -67,11 +67,6 @@ export function createIndexActivities(deps: Deps): IndexActivities {
       }
     },
   };
-}
-
-/** What of an article is embedded. */
-function articleText({ title, abstract }: ArticleRow): string {
-  return `${title} ${abstract}`;
 }
 
 interface MadeEncoder {

@@ -1,6 +1,9 @@
 /** The activities of the tensor queue. They run in the compute process. A stage adds its line here. */
+import { createCleanActivities } from './clean.ts';
 import type { Deps } from './deps.ts';
+import { createEvaluateActivities } from './evaluate.ts';
 import { createIndexActivities } from './index.ts';
+import { createPublishActivities } from './publish.ts';
 import { createStudentActivities } from './student.ts';
 import { createSweepActivities } from './sweep.ts';
 import { createTeacherActivities } from './teacher.ts';
@@ -8,10 +11,13 @@ import { createWarmstartActivities } from './warmstart.ts';
 
 export function tensorActivities(deps: Deps) {
   return {
+    ...createCleanActivities(deps),
     ...createIndexActivities(deps),
     ...createWarmstartActivities(deps),
     ...createTeacherActivities(deps),
     ...createSweepActivities(deps),
     ...createStudentActivities(deps),
+    ...createEvaluateActivities(deps),
+    ...createPublishActivities(deps),
   };
 }

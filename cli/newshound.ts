@@ -88,6 +88,16 @@ program
   });
 
 program
+  .command('serve')
+  .description('the recall server of what is promoted, until Ctrl-C: follows every promotion and rollback')
+  .option('--port <port>', 'default: NEWSHOUND_RECALL_PORT, or 8088')
+  .option('--host <address>', 'default: NEWSHOUND_RECALL_HOST, or 127.0.0.1')
+  .action(async ({ port, host }: { port?: string; host?: string }) => {
+    const { serve } = await import('./serve.ts');
+    await serve({ port: port ?? null, host: host ?? null }, createDisplay(process.stdout));
+  });
+
+program
   .command('report')
   .description('the last run’s results, and where its report is')
   .action(async () => {

@@ -3,6 +3,7 @@ import { loadConfig, createPlan } from '../lib/pipeline/config.ts';
 import { outFolder, stateFolder } from '../infra/environment.ts';
 import { storageSeconds } from '../workers/storage-clock.ts';
 import { orchestrationSeconds } from './overhead.ts';
+import { copyPublished } from './published.ts';
 import { collectReport, writeReport } from './report.ts';
 import { resultLines } from './results.ts';
 import { openArtifacts } from './store.ts';
@@ -38,12 +39,15 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     keepDurations(state, result);
 
     const overhead = (await orchestrationSeconds(work.client, id)) + storageSeconds(state) - storageBefore;
-    const data = await collectReport(openArtifacts(work.env), result, {
+    const artifacts = openArtifacts(work.env);
+    const data = await collectReport(artifacts, result, {
       source: plan.settings.source,
       peakRssMb: work.memory?.peakMb() ?? 0,
       orchestrationShare: Math.min(1, overhead / result.seconds),
     });
-    const files = await writeReport(data, outFolder(process.env));
+    const out = outFolder(process.env);
+    const files = await writeReport(data, out);
+    const hasPublished = await copyPublished(artifacts, result, out);
     for (const line of ['', ...resultLines(data), '']) display.line(line);
     const memory = data.peakRssMb === 0 ? '' : `, ${data.peakRssMb} MB at most for all processes together`;
     display.line(
@@ -51,6 +55,7 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     );
     display.line(`Report: ${files.page}`);
     display.line(`Figures: ${files.summary}`);
+    if (hasPublished) display.line(`Queries and student: ${out}`);
     if (work.uiUrl !== null) display.line(`History: ${work.uiUrl} while newshound runs (newshound up)`);
   });
 }

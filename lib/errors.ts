@@ -129,6 +129,14 @@ export class PortTaken extends NewshoundError {
   }
 }
 
+/** A recall server of an A/B test died while it was needed: the day is repeated with a fresh one. */
+export class RecallServerEnded extends NewshoundError {
+  readonly retryable = true;
+  constructor(how: string) {
+    super(`the recall server ended (${how}) while readers were being served. A fresh one serves the day again`);
+  }
+}
+
 /** A server or worker could not be started or kept running. */
 export class ServerStartFailed extends NewshoundError {
   readonly retryable = false;

@@ -19,7 +19,8 @@ export function sharedDeps(env: Environment): Pick<Deps, 'artifacts' | 'threads'
   };
 }
 
-function threads(env: Environment): number {
+/** NEWSHOUND_THREADS, or every core. Throws ConfigError. */
+export function threads(env: Environment): number {
   const setting = env['NEWSHOUND_THREADS'];
   if (!setting) return availableParallelism();
   const count = Number(setting);

@@ -1,5 +1,6 @@
 /** The activities that workflows call, by the queue they run on. Types only: workflows import no code of theirs. */
 import type { ExperimentState } from '../lib/method/verdict.ts';
+import type { ServedModel } from '../lib/serving/served.ts';
 import type { StageInput, StageName, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
 
@@ -126,13 +127,6 @@ export interface StudentActivities {
     to: number;
   }): Promise<{ state: StudentState; metrics: Metrics }>;
   finishStudent(call: { input: StageInput; student: StudentState; supervised: StudentState }): Promise<StageOutput>;
-}
-
-/** What `serving/current` points at. */
-export interface ServedModel {
-  student: Ref<'model'>;
-  encoder: Ref<'encoder'>;
-  index: Ref<'index'>;
 }
 
 /** A pointer as it was read: a swap succeeds only while it is still this. Null: it did not exist. */

@@ -27,6 +27,8 @@ export interface DatasetProfile {
 export interface Dataset {
   /** Readers of a split with at least one click in its pool, by id; signals before the cutoff, oldest first. */
   readers(split: Split): Reader[];
+  /** Every reader of a split, by id, those without such a click too. */
+  everyReader(split: Split): Reader[];
   /** Fresh articles of a split, by id. */
   pool(split: Split): ArticleRow[];
   articles: ReadonlyMap<string, ArticleRow>;
@@ -110,16 +112,17 @@ export function datasetOf(tables: CanonicalTables): Dataset {
     };
   };
 
+  const everyReader = (split: Split): Reader[] =>
+    grow(opened, split, () =>
+      tables.examples
+        .filter((example) => example.split === split)
+        .map(readerOf)
+        .sort((a, b) => (a.readerId < b.readerId ? -1 : 1)),
+    );
+
   return {
-    readers(split) {
-      return grow(opened, split, () =>
-        tables.examples
-          .filter((example) => example.split === split)
-          .map(readerOf)
-          .filter((reader) => reader.clicked.length > 0)
-          .sort((a, b) => (a.readerId < b.readerId ? -1 : 1)),
-      );
-    },
+    everyReader,
+    readers: (split) => everyReader(split).filter((reader) => reader.clicked.length > 0),
     pool: (split) => [...(pools.get(split) ?? [])].sort().flatMap((id) => articles.get(id) ?? []),
     articles,
     history: tables.articles.filter(({ article_id }) => !inPools.has(article_id)),

@@ -113,7 +113,7 @@ function ascending(values: readonly number[]): number[] {
 }
 
 /** Average ranks from 1, and the sizes of groups of equal values. */
-function ranksOf(values: readonly number[]): { ranks: number[]; ties: number[] } {
+export function ranksOf(values: readonly number[]): { ranks: number[]; ties: number[] } {
   const order = ascending(values);
   const ranks = values.map(() => Number.NaN);
   const ties: number[] = [];

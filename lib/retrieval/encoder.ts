@@ -117,7 +117,7 @@ export async function trainTextEncoder(plan: EncoderPlan): Promise<TrainedEncode
         ],
         plan.learningRate * (1 - step / steps),
       );
-      if (step >= steps * 0.9) last.push(loss);
+      if (step >= Math.floor(steps * 0.9)) last.push(loss);
       plan.progress?.((step + 1) / steps, loss);
     }
   } finally {

@@ -4,27 +4,29 @@ import { bodyLimit } from 'hono/body-limit';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
 import { createBatcher } from './batching.ts';
-import { recallPaths, type RecallService } from './service.ts';
+import type { Serving } from './served.ts';
+import { recallLimits, recallPaths, type RecallService } from './service.ts';
 
 const requestSchema = z.strictObject({
   reader_id: z.string().min(1).max(200),
   signals: z
-    .array(z.strictObject({ kind: z.enum(['search', 'page', 'click']), text: z.string().max(2000), at: z.number() }))
-    .max(200),
+    .array(
+      z.strictObject({
+        kind: z.enum(['search', 'page', 'click']),
+        text: z.string().max(recallLimits.text),
+        at: z.number(),
+      }),
+    )
+    .max(recallLimits.signals),
   paths: z
     .array(z.enum(recallPaths))
     .min(1)
     .default([...recallPaths]),
-  k: z.number().int().min(1).max(200).default(50),
+  k: z.number().int().min(1).max(recallLimits.depth).default(50),
 });
 
 const READERS_AT_ONCE = 32;
-
-/** What is served now: named in /health, so that an operator sees which student answers. */
-export interface Serving {
-  service: RecallService;
-  student: string;
-}
+const BODY_BYTES = 512 * 1024;
 
 /** POST /v1/recall, GET /health, GET /metrics (Prometheus). `serving()` is asked at each request: a promotion takes effect without a restart. */
 export function createRecallApp(serving: () => Serving): Hono {
@@ -46,6 +48,14 @@ export function createRecallApp(serving: () => Serving): Hono {
     serving().service.recall(batch),
   );
 
+  const limit = bodyLimit({
+    maxSize: BODY_BYTES,
+    onError: (context) => {
+      requests.inc({ status: '413' });
+      return context.json({ error: `a body may have ${BODY_BYTES / 1024} KB at most` }, 413);
+    },
+  });
+
   const app = new Hono();
   app.onError((error, context) => {
     requests.inc({ status: '500' });
@@ -55,7 +65,7 @@ export function createRecallApp(serving: () => Serving): Hono {
   app.get('/metrics', async (context) =>
     context.text(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );
-  app.post('/v1/recall', bodyLimit({ maxSize: 512 * 1024 }), async (context) => {
+  app.post('/v1/recall', limit, async (context) => {
     const body: unknown = await context.req.json().catch(() => undefined);
     const parsed = requestSchema.safeParse(body);
     if (!parsed.success) {

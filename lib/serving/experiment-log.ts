@@ -14,7 +14,10 @@ interface ReaderTotals {
   shown: number;
 }
 
-/** DAU is compared as the share of a reader's days with a visit, CTR as clicks over shown by the delta method. */
+/**
+ * DAU is compared as the share of a reader's days with a visit, CTR as clicks over shown by the delta method. A metric without a figure
+ * (no cold reader, nothing shown yet) is left out.
+ */
 export function experimentState(
   exposures: readonly Exposure[],
   finished: boolean,
@@ -36,11 +39,11 @@ export function experimentState(
     finished,
     readers: { control: control.length, treatment: treatment.length },
     srmP: srmP([control.length, treatment.length], [0.5, 0.5]),
-    metrics: {
+    metrics: withFigures({
       dau: compareArms(attendance(treatment), attendance(control)),
       ctr: compareArms(clickRate(treatment), clickRate(control)),
       cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))),
-    },
+    }),
     errorRate: requests.length === 0 ? 0 : requests.filter(({ failed }) => failed).length / requests.length,
     p95Ms: percentile(
       requests.map(({ latency_ms }) => latency_ms),
@@ -75,6 +78,14 @@ export function dailyFigures(exposures: readonly Exposure[], shares: readonly nu
       errors: today.filter(({ failed }) => failed).length,
     };
   });
+}
+
+function withFigures(metrics: Record<string, Comparison>): Record<string, Comparison> {
+  return Object.fromEntries(
+    Object.entries(metrics).filter(([, { p, relative }]) =>
+      [p, relative.mean, relative.low, relative.high].every(Number.isFinite),
+    ),
+  );
 }
 
 function readerTotals(exposures: readonly Exposure[]): Map<string, ReaderTotals> {

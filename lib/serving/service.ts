@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Reader, Signal } from '../data/rows.ts';
 import type { RolloutSettings } from '../pipeline/stages.ts';
+import type { Label } from '../random.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { Decoder } from '../tensor/decoder.ts';
@@ -12,6 +13,9 @@ import { recallArticles } from '../training/recall.ts';
 /** `popular`: most clicked of the period. `last_click`: nearest to the last click. `queries`: the student's list. */
 export const recallPaths = ['popular', 'last_click', 'queries'] as const;
 export type RecallPath = (typeof recallPaths)[number];
+
+/** What a request may hold: signals, and characters in each. */
+export const recallLimits = { signals: 200, text: 2000, depth: 200 } as const;
 
 export interface RecallRequest {
   readerId: string;
@@ -45,6 +49,11 @@ export interface ServiceParts {
 /** Readers whose list is remembered: a list changes only when the reader's signals do. */
 const REMEMBERED = 50_000;
 
+/** The random stream of a reader's one list: the same live and in the published table. */
+export function servedStream(readerId: string): Label[] {
+  return [0, 'serve', readerId];
+}
+
 export function createRecallService({
   decoder,
   tokenizer,
@@ -65,12 +74,13 @@ export function createRecallService({
     const readers = fresh.map(
       ({ readerId, signals }): Reader => ({ readerId, signals, split: 'test', cutoff: 0, cold: false, clicked: [] }),
     );
-    const lists = await writeLists(readers, {
+    // A lone list takes another path through the matrix products and differs in the last bits. Written twice, it is what it is in any company.
+    const lists = await writeLists(readers.length === 1 ? [...readers, ...readers] : readers, {
       decoder,
       tokenizer,
       settings,
       samples: 1,
-      stream: (readerId) => [0, 'serve', readerId],
+      stream: servedStream,
     });
     const answers = requests.map((_, i) => remembered.get(keys[i]) ?? lists[fresh.indexOf(requests[i])][0].queries);
     answers.forEach((queries, i) => remembered.set(keys[i], queries));

@@ -1,9 +1,11 @@
 /**
- * Readers of the embedded world visit the portal for a day. Whether they come, and what they click of what they are shown, is the
- * world's truth (`affinity`); which articles they are shown comes over HTTP from the recall server. No part of it knows the arm's name.
+ * Simulated readers visit the portal for a day. What they click of what they are shown is their own truth (audience.ts); which articles
+ * they are shown comes from their arm's recall server. Both arms are treated by the same rules. How long an answer took decides nothing
+ * here: the same answers, the same day.
  */
 import { type Arm, assignArm } from '../method/verdict.ts';
 import { Random } from '../random.ts';
+import type { TimedAnswer } from './client.ts';
 import type { RecallPath } from './service.ts';
 
 /** What a reader carries from day to day. */
@@ -34,6 +36,14 @@ export interface SimulatedReader {
   cold: boolean;
 }
 
+/** What serves an arm. */
+export interface ArmRecall {
+  /** The paths whose articles the page shows in turn. */
+  paths: readonly RecallPath[];
+  /** Recalled article ids by path, best first, and how long it took. */
+  recall: (readerId: string) => Promise<TimedAnswer>;
+}
+
 export interface Day {
   day: number;
   /** Share of readers treated; as many others, never treated before, are its control. */
@@ -42,11 +52,7 @@ export interface Day {
   seed: number;
   readers: readonly SimulatedReader[];
   habits: ReadonlyMap<string, Habit>;
-  /** Recalled article ids by path, best first, and how long it took. */
-  recall: (
-    readerId: string,
-    paths: RecallPath[],
-  ) => Promise<{ recalled: Partial<Record<RecallPath, string[]>>; latencyMs: number }>;
+  arms: Readonly<Record<Arm, ArmRecall>>;
   /** Probability that the reader clicks each article if it looks at it. */
   clickProbabilities: (readerId: string, articleIds: readonly string[]) => ArrayLike<number>;
   concurrency: number;
@@ -59,11 +65,6 @@ const attention = (place: number): number => 1 / Math.log2(place + 2);
 
 /** Coming back: readers differ (base), good visits help, empty ones hurt. */
 const habit = { least: 0.25, spread: 0.5, gain: 0.08, loss: 0.04, limit: 0.25 } as const;
-
-const paths: Record<Arm, RecallPath[]> = {
-  control: ['popular', 'last_click'],
-  treatment: ['popular', 'last_click', 'queries'],
-};
 
 /**
  * The arm at this ramp share, or null for readers who wait outside. Control are the readers that would be treated last: nobody changes
@@ -109,10 +110,11 @@ async function visit(plan: Day, reader: SimulatedReader, arm: Arm): Promise<Expo
   };
   if (random.uniform() >= base + before.shift) return exposure;
 
-  const answer = await plan.recall(readerId, paths[arm]).catch(() => null);
+  const { paths, recall } = plan.arms[arm];
+  const answer = await recall(readerId).catch(() => null);
   if (!answer) return { ...exposure, active: true, failed: true, shift: moved(before.shift, -habit.loss) };
   const slate = interleave(
-    paths[arm].map((path) => answer.recalled[path] ?? []),
+    paths.map((path) => answer.recalled[path] ?? []),
     new Set(before.clicked),
     SLATE,
   );
@@ -127,6 +129,11 @@ async function visit(plan: Day, reader: SimulatedReader, arm: Arm): Promise<Expo
     shift: moved(before.shift, clicks.length > 0 ? habit.gain : -habit.loss),
     clicked: [...before.clicked, ...clicks],
   };
+}
+
+/** What readers carry into the next day, from the exposures of the days before, in order. */
+export function habitsAfter(exposures: readonly Exposure[]): Map<string, Habit> {
+  return new Map(exposures.map(({ reader_id, shift, clicked }) => [reader_id, { shift, clicked }]));
 }
 
 /** The portal's page: one article from each path in turn, none twice, none that the reader has clicked. */

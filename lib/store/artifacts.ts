@@ -115,12 +115,19 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         const content = contents[name];
         const digest = content instanceof Uint8Array ? sha256(content) : await fileDigest(content.path);
         const bytes = content instanceof Uint8Array ? content.length : (await stat(content.path)).size;
-        await putOnce(
-          blobKey(digest),
-          content instanceof Uint8Array ? content : { path: content.path, bytes },
-          'application/octet-stream',
-        );
-        files.push({ name, sha256: digest, bytes });
+        const file = { name, sha256: digest, bytes };
+        files.push(file);
+        if (content instanceof Uint8Array) {
+          await putOnce(blobKey(digest), content, 'application/octet-stream');
+          return;
+        }
+        // A refusal (it is there already) may close the connection under a stream that is still being sent: EPIPE instead of 412.
+        if (await isThere(file)) return;
+        try {
+          await putOnce(blobKey(digest), { path: content.path, bytes }, 'application/octet-stream');
+        } catch (error) {
+          if (!(await isThere(file))) throw error;
+        }
       };
       for (let i = 0; i < names.length; i += UPLOADS_AT_ONCE)
         await Promise.all(names.slice(i, i + UPLOADS_AT_ONCE).map(upload));

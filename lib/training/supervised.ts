@@ -41,7 +41,7 @@ export async function trainSupervised(
       const examples = plan.batch(step);
       const { loss } = await learner.step(examples, cosineRate(plan.learningRate, step, plan.steps, plan.warmupSteps));
       tokens += examples.reduce((sum, { prompt, completion }) => sum + prompt.length + completion.length, 0);
-      if (step >= plan.steps * 0.9) last.push(loss);
+      if (step >= Math.floor(plan.steps * 0.9)) last.push(loss);
       plan.report?.(step, loss, tokens);
     }
   } finally {

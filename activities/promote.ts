@@ -1,0 +1,198 @@
+/** promote: the days of an A/B test, served over HTTP to simulated readers, and the swap of what is served. */
+import { isDeepStrictEqual } from 'node:util';
+import { openWorld, type World } from '../lib/data/world/world.ts';
+import { schemas } from '../lib/data/tables.ts';
+import { PointerConflict } from '../lib/errors.ts';
+import type { Arm } from '../lib/method/verdict.ts';
+import type { SourceSettings, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import { type Audience, replayAudience, worldAudience } from '../lib/serving/audience.ts';
+import { askRecall } from '../lib/serving/client.ts';
+import { dailyFigures, experimentState } from '../lib/serving/experiment-log.ts';
+import { type ServedModel, servingPointer } from '../lib/serving/served.ts';
+import type { RecallPath } from '../lib/serving/service.ts';
+import { type ArmRecall, type Exposure, habitsAfter, simulateDay } from '../lib/serving/simulation.ts';
+import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
+import { readPointer, swapPointer } from '../lib/store/pointers.ts';
+import type { Ref } from '../lib/store/ref.ts';
+import type { Experiment } from '../lib/training/results.ts';
+import type { CurrentServing, DayResult, PromoteActivities } from '../workflows/activities.ts';
+import type { Deps } from './deps.ts';
+import { madeBy } from './made-by.ts';
+import { type ArmServer, createRecallServers } from './recall-servers.ts';
+import { createResources } from './resources.ts';
+
+/** Readers who wait for an answer at the same time. */
+const CONCURRENCY = 4;
+/** Articles asked of each path: a page, and what the reader may have clicked before. */
+const DEPTH = 50;
+
+/** What every portal has; the paths of an arm without a student. */
+const plainPaths = ['popular', 'last_click'] as const satisfies RecallPath[];
+
+export function createPromoteActivities(deps: Deps): PromoteActivities {
+  const { artifacts } = deps;
+  const resources = createResources(artifacts);
+  const servers = createRecallServers();
+  const openedWorld = createWorldKeeper();
+
+  const audienceOf = async ({ settings, inputs }: StageInput): Promise<Audience> => {
+    const dataset = await resources.dataset(inputs.cleaned);
+    const { readers } = settings.promote;
+    return settings.source.kind === 'world'
+      ? worldAudience(dataset, openedWorld(settings.source), readers)
+      : replayAudience(dataset, readers);
+  };
+
+  const readExposures = async (days: readonly Pick<DayResult, 'exposures'>[]): Promise<Exposure[]> => {
+    const tables = await Promise.all(days.map(({ exposures }) => artifacts.read(exposures, 'exposures.arrow')));
+    return tables.flatMap((bytes) => rowsOf<Exposure>(schemas.exposures, bytes));
+  };
+
+  return {
+    readServing: () => readPointer<ServedModel>(artifacts.bucket, servingPointer),
+
+    async simulateDay({ input, control, day, share, before }) {
+      const { signal } = deps;
+      const { promote } = input.settings;
+      const { cleaned } = input.inputs as { cleaned: Ref<'dataset'> };
+      deps.progress(0, `day ${day}: starting the recall servers`);
+      const audience = await audienceOf(input);
+      const treated = await servers.of(experimentOf(input), { served: servedBy(input), articles: cleaned });
+      const served = control
+        ? await servers.of(experimentOf(input), { served: control.value, articles: cleaned })
+        : treated;
+      const earlier = await readExposures(before);
+      const signals = new Map(audience.readers.map((reader) => [reader.readerId, reader.signals]));
+      const arm = ({ url }: ArmServer, paths: RecallPath[]): ArmRecall => ({
+        paths,
+        recall: (readerId) =>
+          askRecall(url, { readerId, signals: signals.get(readerId) ?? [], paths, depth: DEPTH }, signal),
+      });
+
+      const exposures = await simulateDay({
+        day,
+        share,
+        salt: input.inputs.student.digest,
+        seed: input.seed,
+        readers: audience.readers,
+        habits: habitsAfter(earlier),
+        arms: {
+          treatment: arm(treated, [...plainPaths, 'queries']),
+          control: arm(served, control ? [...plainPaths, 'queries'] : [...plainPaths]),
+        },
+        clickProbabilities: audience.clickProbabilities,
+        concurrency: CONCURRENCY,
+        progress: (fraction) => deps.progress(fraction, `day ${day}: ${Math.round(100 * fraction)} % of the readers`),
+      });
+      signal.throwIfAborted();
+      treated.check();
+      served.check();
+      const ref = await storeExposures(exposures, input);
+      const state = experimentState([...earlier, ...exposures], day >= promote.days);
+      return { day, share, exposures: ref, state, headline: headlineOf(exposures, share, audience.kind) };
+    },
+
+    stopServing: async ({ input }) => servers.stop(experimentOf(input)),
+
+    async swapServing({ input, expected }) {
+      const value = servedBy(input);
+      try {
+        return await swapPointer(artifacts.bucket, servingPointer, value, expected);
+      } catch (error) {
+        if (!(error instanceof PointerConflict)) throw error;
+        // An attempt before this one may have won without being heard.
+        const now: CurrentServing | null = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
+        if (now !== null && isDeepStrictEqual(now.value, value)) return now;
+        throw error;
+      }
+    },
+
+    async finishExperiment({ input, conclusion, days }): Promise<StageOutput> {
+      const exposures = await readExposures(days);
+      const state = experimentState(exposures, true);
+      const experiment: Experiment = {
+        ...conclusion,
+        readers: state.readers,
+        srmP: state.srmP,
+        metrics: Object.fromEntries(
+          Object.entries(state.metrics).map(([name, { control, treatment, relative, p }]) => [
+            name,
+            { control, treatment, relative, p },
+          ]),
+        ),
+        days: dailyFigures(
+          exposures,
+          days.map(({ share }) => share),
+        ),
+      };
+      const kind = input.settings.source.kind === 'world' ? 'world' : 'replay';
+      const made = madeBy(input, Object.fromEntries(days.map((one) => [`day ${one.day}`, one.exposures])));
+      const files = {
+        'exposures.arrow': encodeTable(schemas.exposures, exposures),
+        'experiment.json': Buffer.from(JSON.stringify(experiment, null, 1)),
+      };
+      return {
+        outputs: { experiment: await artifacts.put('experiment', files, made) },
+        facts: {
+          outcome: conclusion.outcome,
+          decided_by: conclusion.decidedBy,
+          simulation: kind,
+          days: days.length,
+          readers_control: state.readers.control,
+          readers_treatment: state.readers.treatment,
+          srm_p: state.srmP,
+          ...Object.fromEntries(
+            Object.entries(state.metrics).flatMap(([name, { relative, p }]) => [
+              [`${name}_change`, relative.mean],
+              [`${name}_p`, p],
+            ]),
+          ),
+          error_rate: state.errorRate,
+          p95_ms: state.p95Ms,
+        },
+        headline: `${conclusion.outcome.replace('_', ' ')} after ${days.length} days${simulationNote[kind]}: ${conclusion.reasons.join('; ')}`,
+      };
+    },
+  };
+
+  function storeExposures(exposures: readonly Exposure[], input: StageInput): Promise<Ref<'experiment'>> {
+    return artifacts.put('experiment', { 'exposures.arrow': encodeTable(schemas.exposures, exposures) }, madeBy(input));
+  }
+}
+
+const simulationNote: Record<Audience['kind'], string> = {
+  world: ' of simulated readers',
+  replay: ' of a replayed log (readers click what they clicked in it)',
+};
+
+function headlineOf(exposures: readonly Exposure[], share: number, kind: Audience['kind']): string {
+  const of = (arm: Arm): string => {
+    const visits = exposures.filter((exposure) => exposure.arm === arm && exposure.active);
+    const total = (field: 'clicks' | 'shown'): number => visits.reduce((sum, visit) => sum + visit[field], 0);
+    return `${visits.length.toLocaleString('en')} visits, CTR ${((100 * total('clicks')) / Math.max(1, total('shown'))).toFixed(2)} %`;
+  };
+  return `${Math.round(100 * share)} % treated: ${of('treatment')}; control: ${of('control')}${kind === 'replay' ? '; a replayed log' : ''}`;
+}
+
+function servedBy({ settings, inputs }: StageInput): ServedModel {
+  const { student, encoder, index, cleaned } = inputs as Record<string, Ref> &
+    Pick<ServedModel, 'student' | 'encoder' | 'index' | 'cleaned'>;
+  return { student, encoder, index, cleaned, rollout: settings.teacher.rollout };
+}
+
+function experimentOf({ run, step }: StageInput): string {
+  return `${run}/${step}`;
+}
+
+/** Generating a world takes seconds: the last one is kept. */
+function createWorldKeeper(): (source: SourceSettings) => Pick<World, 'affinity'> {
+  let kept: { key: string; world: Pick<World, 'affinity'> } | null = null;
+  return (source) => {
+    const key = JSON.stringify(source);
+    if (kept?.key !== key) {
+      const { affinity } = openWorld({ ...source, seed: source.worldSeed });
+      kept = { key, world: { affinity } };
+    }
+    return kept.world;
+  };
+}

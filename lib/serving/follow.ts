@@ -1,0 +1,66 @@
+/** A recall server that serves what is promoted, when it is promoted. */
+import { ConfigError } from '../errors.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import { readPointer } from '../store/pointers.ts';
+import { type OpenedModel, openServed, type ServedModel, type Serving, servingPointer } from './served.ts';
+
+export interface FollowOptions {
+  threads: number;
+  /** Between looks at the pointer. */
+  everyMs: number;
+  /** Told of a promotion, and of what keeps one from being served. */
+  say: (text: string) => void;
+}
+
+export interface Following {
+  /** What is served now. */
+  serving(): Serving;
+  /** Looks at the pointer now. What is promoted but cannot be opened is reported once; the model before it goes on serving. */
+  look(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens what `serving/current` points at, and follows it. Throws ConfigError while nothing has been promoted. */
+export async function followServing(
+  artifacts: Artifacts,
+  { threads, everyMs, say }: FollowOptions,
+): Promise<Following> {
+  const first = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
+  if (first === null) {
+    throw new ConfigError(
+      `nothing is served yet: ${servingPointer} is set when an A/B test promotes a student. Run a pipeline first (newshound run nightly)`,
+    );
+  }
+  let etag = first.etag;
+  let current: OpenedModel = await openServed(artifacts, first.value, { threads });
+  let problem = '';
+
+  const look = async (): Promise<void> => {
+    try {
+      const pointer = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
+      if (pointer === null || pointer.etag === etag) return;
+      const next = await openServed(artifacts, pointer.value, { threads });
+      const before = current;
+      [current, etag, problem] = [next, pointer.etag, ''];
+      say(`serving student ${next.student.slice(0, 12)}`);
+      await before.release();
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== problem) say(`still serving student ${current.student.slice(0, 12)}: ${message}`);
+      problem = message;
+    }
+  };
+  let looking = Promise.resolve();
+  const timer = setInterval(() => {
+    looking = looking.then(look);
+  }, everyMs);
+  return {
+    serving: () => current,
+    look,
+    close: async () => {
+      clearInterval(timer);
+      await looking;
+      await current.release();
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import { processStart } from '../../infra/processes.ts';
+import { Random } from '../../lib/random.ts';
+import { type Home, newHome, newshound, pidsOf, type Summary, summaryOf } from './command.ts';
+
+const homes: Home[] = [];
+afterAll(() => {
+  for (const home of homes) home.remove();
+});
+
+function freshHome(): Home {
+  const home = newHome();
+  homes.push(home);
+  return home;
+}
+
+const tiny = ['run', 'nightly', '--profile', 'tiny'];
+const allStages = [
+  'extract',
+  'clean',
+  'index',
+  'warmstart',
+  'teacher',
+  'sweep',
+  'student',
+  'evaluate',
+  'promote',
+  'publish',
+];
+
+async function finished(home: Home, args: readonly string[]): Promise<Summary> {
+  const command = newshound(home, args);
+  const code = await command.ended;
+  expect(code, command.output()).toBe(0);
+  return summaryOf(home);
+}
+
+describe('the nightly pipeline, profile tiny', () => {
+  const home = freshHome();
+  let first: Summary;
+
+  it('goes from the world to a tested and published student; a second start meanwhile is refused', async () => {
+    const command = newshound(home, tiny);
+    await expect.poll(() => existsSync(join(home.state, 'running.json')), { timeout: 60_000 }).toBe(true);
+    const second = newshound(home, tiny);
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toMatch(/another newshound process \(pid \d+\) has been running pipeline nightly/);
+
+    expect(await command.ended, command.output()).toBe(0);
+    first = summaryOf(home);
+    expect(first.stages.map(({ name }) => name)).toEqual(allStages);
+    expect(first.stages.filter(({ status }) => status !== 'done')).toEqual([]);
+    expect(first.digests.student).toMatch(/^[0-9a-f]{64}$/);
+    for (const method of [
+      'random',
+      'popularity',
+      'last_click',
+      'mean_signals',
+      'signals_as_queries',
+      'sasrec',
+      'oracle',
+      'warmstart',
+      'teacher',
+      'student',
+    ])
+      for (const metric of ['recall@5', 'recall@10', 'ndcg@5', 'ndcg@10', 'mrr']) {
+        const { mean, low, high } = first.ranking[method][metric];
+        expect(low, `${method} ${metric}`).toBeLessThanOrEqual(mean);
+        expect(mean, `${method} ${metric}`).toBeLessThanOrEqual(high);
+      }
+    expect(first.ranking.oracle['recall@10'].mean).toBeGreaterThan(first.ranking.random['recall@10'].mean);
+    for (const key of [
+      'run',
+      'profile',
+      'seed',
+      'source',
+      'distillation',
+      'scaling',
+      'cleaning',
+      'peak_rss_mb',
+      'orchestration_share',
+    ])
+      expect(first[key], key).toBeDefined();
+    expect(first.experiment?.outcome).toMatch(/^(promoted|rejected|inconclusive|rolled_back)$/);
+    expect(readFileSync(join(home.out, 'report/index.html'), 'utf8')).toMatch(
+      /<svg[\s\S]*Recall of what readers clicked next/,
+    );
+    expect(Object.values(pidsOf(home)).filter((pid) => processStart(pid) !== null)).toEqual([]);
+  });
+
+  it('run again reuses every step', async () => {
+    const { stages, digests } = await finished(home, tiny);
+    // An experiment without a decision is made again, and what depends on it.
+    const decided = ['promoted', 'rejected'].includes(first.experiment?.outcome ?? '');
+    const reused = stages.filter(({ cached }) => cached).map(({ name }) => name);
+    expect(reused).toEqual(decided ? allStages : allStages.filter((name) => name !== 'promote' && name !== 'publish'));
+    expect(digests).toEqual(first.digests);
+  });
+
+  it('with another setting runs again what depends on it, and nothing else', async () => {
+    const { stages } = await finished(home, [...tiny, '--set', 'student.steps=2']);
+    expect(stages.filter(({ cached }) => cached).map(({ name }) => name)).toEqual(allStages.slice(0, 6));
+  });
+
+  it('survives kill -9 of any of its processes, again and again, and ends with the same student', async () => {
+    const seed = Number(process.env['NEWSHOUND_TEST_SEED'] ?? Date.now());
+    const random = new Random(seed, 'kills');
+    const disturbed = freshHome();
+    const command = newshound(disturbed, tiny);
+    const ended = new AbortController();
+    void command.ended.then(() => ended.abort());
+    await expect.poll(() => Object.keys(pidsOf(disturbed)).length, { timeout: 120_000 }).toBe(6);
+    const kills: string[] = [];
+    while (!ended.signal.aborted && kills.length < 10) {
+      await delay(1_000 + 5_000 * random.uniform(), undefined, { signal: ended.signal }).catch(() => undefined);
+      const [name, pid] = random.pick(Object.entries(pidsOf(disturbed)));
+      if (ended.signal.aborted) break;
+      process.kill(pid, 'SIGKILL');
+      kills.push(name);
+    }
+    expect(await command.ended, `seed ${seed}, killed ${kills.join(', ')}\n${command.output()}`).toBe(0);
+    expect(kills.length, 'processes killed').toBeGreaterThanOrEqual(4);
+    expect(summaryOf(disturbed).digests, `seed ${seed}, killed ${kills.join(', ')}`).toEqual(first.digests);
+  });
+});

@@ -1,0 +1,246 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { CanonicalTables } from '../../lib/data/canonical.ts';
+import { checkTables } from '../../lib/data/checks.ts';
+import { datasetOf } from '../../lib/data/dataset.ts';
+import { readMind } from '../../lib/data/mind.ts';
+import { ConfigError, DataError } from '../../lib/errors.ts';
+import { type SourceSettings, sourceSettings } from '../../lib/pipeline/stages.ts';
+
+const hour = 3_600_000;
+const now = Date.UTC(2019, 11, 1);
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const news = (id: string, title = `Title of ${id}`): string => `${id}\tnews\tworld\t${title}\tAbout ${id}\t\t[]\t[]`;
+const allNews = ['N1', 'N2', 'N3', 'N4', 'N5', 'N6', 'N7', 'N8', 'N9'].map((id) => news(id));
+const train = [
+  '1\tU1\t11/9/2019 8:00:00 AM\tN1 N2 N3\tN4-1 N5-0',
+  '2\tU2\t11/9/2019 12:30:00 PM\t\tN4-0 N5-1',
+  '3\tU1\t11/14/2019 11:59:59 PM\tN1 N2 N3 N9\tN5-1 N6-1',
+];
+const dev = ['1\tU1\t11/15/2019 8:00:00 AM\tN1 N2 N3 N9\tN5-1 N7-1 N6-0', '2\tU3\t11/15/2019 12:00:00 AM\tN1\tN7-1'];
+
+type Content = readonly (string | Uint8Array)[];
+
+/** A folder with `files`, and the settings that read it. */
+function folderWith(files: Record<string, Content>, settings: Partial<SourceSettings> = {}): SourceSettings {
+  const path = mkdtempSync(join(tmpdir(), 'newshound-mind-'));
+  folders.push(path);
+  for (const [name, lines] of Object.entries(files)) {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
+    writeFileSync(join(path, name), Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')])));
+  }
+  return sourceSettings.parse({ kind: 'mind', path, quarantineLimit: 1, ...settings });
+}
+
+function sample(changes: Record<string, Content> = {}): SourceSettings {
+  return folderWith({ 'news.tsv': allNews, 'train/behaviors.tsv': train, 'dev/behaviors.tsv': dev, ...changes });
+}
+
+const reasonsOf = ({ quarantine }: CanonicalTables): [string, number, string][] =>
+  quarantine.map(({ source, row, reason }) => [source, row, reason]);
+
+describe('a MIND folder', () => {
+  it('is split by time: the last part of train is dev, its dev folder is test', async () => {
+    const tables = await readMind(sample(), now);
+    checkTables(tables, sample(), now);
+    expect(tables.examples.map(({ reader_id, split, cold }) => [reader_id, split, cold])).toEqual([
+      ['U1', 'train', false],
+      ['U1', 'dev', false],
+      ['U1', 'test', false],
+      ['U2', 'train', true],
+      ['U3', 'test', true],
+    ]);
+    const dataset = datasetOf(tables);
+    const ids = (rows: { article_id: string }[]): string[] => rows.map(({ article_id }) => article_id);
+    expect(ids(dataset.pool('train'))).toEqual(['N4', 'N5']);
+    expect(ids(dataset.pool('dev'))).toEqual(['N6']);
+    // N5 is left out of test: training has seen it.
+    expect(ids(dataset.pool('test'))).toEqual(['N6', 'N7']);
+    expect(dataset.readers('test').map(({ readerId, clicked }) => [readerId, clicked])).toEqual([
+      ['U1', ['N7']],
+      ['U3', ['N7']],
+    ]);
+  });
+
+  it('knows at a cutoff the history and the clicks before it, each article once, and nothing later', async () => {
+    const dataset = datasetOf(await readMind(sample(), now));
+    const signals = (split: 'train' | 'dev' | 'test'): (string | null)[] | undefined =>
+      dataset
+        .readers(split)
+        .find(({ readerId }) => readerId === 'U1')
+        ?.signals.map(({ articleId }) => articleId);
+    expect(signals('train')).toEqual(['N1', 'N2', 'N3']);
+    expect(signals('dev')).toEqual(['N1', 'N2', 'N3', 'N4', 'N9']);
+    expect(signals('test')).toEqual(['N1', 'N2', 'N3', 'N4', 'N9', 'N5', 'N6']);
+  });
+
+  it('dates articles by when they are first shown or read, and leaves out those of unknown date', async () => {
+    const { articles, signals } = await readMind(sample(), now);
+    const first = Date.UTC(2019, 10, 9, 8);
+    expect(articles.map(({ article_id }) => article_id)).not.toContain('N8');
+    expect(articles.find(({ article_id }) => article_id === 'N5')?.published_at).toBe(first);
+    expect(articles.find(({ article_id }) => article_id === 'N1')?.published_at).toBe(first - 3 * hour);
+    expect(signals[0]).toEqual({
+      reader_id: 'U1',
+      kind: 'click',
+      text: 'Title of N1',
+      at: first - 3 * hour,
+      label: null,
+      article_id: 'N1',
+    });
+  });
+
+  it('is read as published too, with the news in each split and line ends of Windows', async () => {
+    const published = folderWith({
+      'MINDsmall_train/news.tsv': allNews.slice(0, 6).map((line) => `${line}\r`),
+      'MINDsmall_train/behaviors.tsv': train.map((line) => `${line}\r`),
+      'MINDsmall_dev/news.tsv': allNews.slice(3),
+      'MINDsmall_dev/behaviors.tsv': dev,
+    });
+    expect(await readMind(published, now)).toEqual(await readMind(sample(), now));
+  });
+
+  it('quarantines bad rows with their place and reason', async () => {
+    const source = sample({
+      'news.tsv': [
+        ...allNews,
+        news('N1', 'Again'),
+        news('N10', ' '),
+        'N11\tnews\tworld\tNo more',
+        '\tnews\t\tt\t\t\t\t',
+      ],
+      'train/behaviors.tsv': [
+        ...train,
+        '1\tU9\t11/9/2019 8:00:00 AM\tN1\tN4-1',
+        '4\t\t11/9/2019 8:00:00 AM\tN1\tN4-1',
+        '5\tU9\t2019-11-09\tN1\tN4-1',
+        '6\tU9\t02/30/2019 8:00:00 AM\tN1\tN4-1',
+        '7\tU9\t11/9/2029 8:00:00 AM\tN1\tN4-1',
+        '8\tU9\t11/9/1989 8:00:00 AM\tN1\tN4-1',
+        '9\tU9\t11/9/2019 8:00:00 AM\tN1\tN4 N5',
+        '10\tU9\t11/9/2019 8:00:00 AM\tN1\t',
+        Buffer.from([0x31, 0x31, 0x09, 0xff, 0xfe]),
+        `12${'x'.repeat(500)}`,
+      ],
+    });
+    const tables = await readMind(source, now);
+    expect(reasonsOf(tables)).toEqual([
+      ['news.tsv', 10, 'duplicate article id'],
+      ['news.tsv', 11, 'empty title'],
+      ['news.tsv', 12, '4 columns, not 8'],
+      ['news.tsv', 13, 'article id empty or with spaces'],
+      ['train/behaviors.tsv', 4, 'duplicate impression id'],
+      ['train/behaviors.tsv', 5, 'empty impression or user id'],
+      ['train/behaviors.tsv', 6, 'unknown date'],
+      ['train/behaviors.tsv', 7, 'unknown date'],
+      ['train/behaviors.tsv', 8, 'date in the future'],
+      ['train/behaviors.tsv', 9, 'date before 1990'],
+      ['train/behaviors.tsv', 10, 'malformed impressions'],
+      ['train/behaviors.tsv', 11, 'malformed impressions'],
+      ['train/behaviors.tsv', 12, 'not UTF-8'],
+      ['train/behaviors.tsv', 13, '1 columns, not 5'],
+    ]);
+    expect(tables.quarantine.at(-1)?.text).toHaveLength(200);
+    expect({ ...tables, quarantine: [] }).toEqual({ ...(await readMind(sample(), now)), quarantine: [] });
+    expect(() => checkTables(tables, { ...source, quarantineLimit: 0.05 }, now)).toThrow(
+      /14 rows \(\d+\.?\d* %\) cannot be used, source\.quarantineLimit allows 5 %: unknown date \(2 ×, first at train\/behaviors\.tsv:6\)/,
+    );
+  });
+
+  it('counts articles that news.tsv lacks, and refuses them where they are many', async () => {
+    const source = sample({ 'dev/behaviors.tsv': [...dev, '3\tU4\t11/15/2019 9:00:00 AM\tX1 N1\tX2-1 N7-0'] });
+    const tables = await readMind(source, now);
+    expect(reasonsOf(tables)).toEqual([
+      ['dev/behaviors.tsv', 0, 'unknown articles, left out of the rows that name them'],
+    ]);
+    expect(tables.quarantine[0].text).toBe('2 of 13 references are to 2 articles that news.tsv lacks: X1 X2');
+    expect(tables.impressions.at(-1)).toMatchObject({ reader_id: 'U4', shown: ['N7'], clicked: [] });
+    await expect(readMind({ ...source, quarantineLimit: 0.1 }, now)).rejects.toThrow(
+      /dev\/behaviors\.tsv: 2 of 13 references are to 2 articles that news\.tsv lacks/,
+    );
+  });
+
+  it.each([
+    ['no train folder', { 'news.tsv': allNews, 'dev/behaviors.tsv': dev }, /has no folder "train" or "…_train"/],
+    ['no news', { 'train/behaviors.tsv': train, 'dev/behaviors.tsv': dev }, /there is no news\.tsv in .*train/],
+    [
+      'no behaviors',
+      { 'news.tsv': allNews, 'train/behaviors.tsv': train, 'dev/news.tsv': [] },
+      /dev\/behaviors\.tsv does not exist\. A MIND folder holds/,
+    ],
+    [
+      'two folders for train',
+      { 'news.tsv': allNews, 'train/x': [], 'MINDlarge_train/x': [], 'dev/behaviors.tsv': dev },
+      /2 folders that may be train: MINDlarge_train, train/,
+    ],
+  ])('is refused by name with %s', async (_, files: Record<string, Content>, message) => {
+    await expect(readMind(folderWith(files), now)).rejects.toThrow(message);
+  });
+
+  it('is refused where a file has no usable row, with the format it must have', async () => {
+    await expect(readMind(sample({ 'train/behaviors.tsv': ['a,b', 'c,d'] }), now)).rejects.toThrow(
+      /train\/behaviors\.tsv has no usable row among 2 \(line 1: 1 columns, not 5\)\. It must be 5 tab-separated columns: impression id/,
+    );
+    await expect(readMind(sample({ 'news.tsv': [] }), now)).rejects.toThrow(/news\.tsv is empty\. It must be 8/);
+  });
+
+  it('is refused where test would be before the end of train, with both lines', async () => {
+    const swapped = sample({ 'train/behaviors.tsv': dev, 'dev/behaviors.tsv': train });
+    await expect(readMind(swapped, now)).rejects.toThrow(
+      /dev\/behaviors\.tsv:1 is of 2019-11-09T08.*before the end of the train period .*train\/behaviors\.tsv:1/,
+    );
+  });
+
+  it('is refused where there is none', async () => {
+    await expect(readMind(sourceSettings.parse({ kind: 'mind' }), now)).rejects.toThrow(ConfigError);
+    await expect(readMind(sourceSettings.parse({ kind: 'mind', path: 's3://a/b' }), now)).rejects.toThrow(ConfigError);
+    await expect(readMind(sourceSettings.parse({ kind: 'mind', path: '/no/such' }), now)).rejects.toThrow(
+      /\/no\/such does not exist/,
+    );
+  });
+
+  it('gives tables or a DataError, whatever the bytes', async () => {
+    const cell = fc.oneof(fc.string(), fc.constantFrom('N1', 'N4-1', '11/9/2019 8:00:00 AM', '\t', '\r'));
+    const line = fc.oneof(
+      fc.array(cell, { maxLength: 9 }).map((cells) => cells.join('\t')),
+      fc.uint8Array(),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 5 }), fc.array(line, { maxLength: 5 }), async (more, rows) => {
+        const source = sample({ 'news.tsv': [...allNews, ...more], 'train/behaviors.tsv': [...train, ...rows] });
+        try {
+          const tables = await readMind(source, now);
+          expect(tables.articles.every(({ title }) => title !== '')).toBe(true);
+        } catch (error) {
+          expect(error).toBeInstanceOf(DataError);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('the shared sample of MIND', () => {
+  const path = resolve(import.meta.dirname, '../../../shared/data/mind');
+  const there = existsSync(path);
+  if (!there) console.warn(`not tested against real MIND rows: ${path} is not there`);
+
+  it.skipIf(!there)('passes every check and fills each split', async () => {
+    const source = sourceSettings.parse({ kind: 'mind', path });
+    const tables = await readMind(source);
+    checkTables(tables, source, Date.now());
+    const dataset = datasetOf(tables);
+    for (const split of ['train', 'dev', 'test'] as const) {
+      expect(dataset.readers(split).length).toBeGreaterThan(400);
+      expect(dataset.pool(split).length).toBeGreaterThan(500);
+    }
+    expect(tables.quarantine.length).toBeLessThan(10);
+  });
+});
