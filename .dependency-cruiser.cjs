@@ -8,9 +8,9 @@ const inner = {
   data: ['store', 'pipeline'],
   tensor: ['store', 'data'],
   retrieval: ['tensor', 'data', 'store', 'pipeline'],
-  baselines: ['tensor', 'retrieval', 'data', 'store', 'pipeline'],
   method: ['retrieval', 'tensor', 'data', 'store', 'pipeline'],
-  training: ['method', 'baselines', 'retrieval', 'tensor', 'data', 'store', 'pipeline'],
+  training: ['method', 'retrieval', 'tensor', 'data', 'store', 'pipeline'],
+  baselines: ['training', 'method', 'retrieval', 'tensor', 'data', 'store', 'pipeline'],
   serving: ['training', 'method', 'retrieval', 'tensor', 'data', 'store', 'pipeline'],
   report: ['training', 'method', 'baselines', 'retrieval', 'data', 'store', 'pipeline'],
 };

@@ -6,6 +6,7 @@ import type { DatasetProfile } from '../lib/data/dataset.ts';
 import { schemas } from '../lib/data/tables.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { type ModelCard, modelCard } from '../lib/report/model-card.ts';
+import { servingThreads } from '../lib/serving/served.ts';
 import { servedStream } from '../lib/serving/service.ts';
 import { encodeTable } from '../lib/store/arrow.ts';
 import type { FileContent } from '../lib/store/artifacts.ts';
@@ -40,7 +41,7 @@ export function createPublishActivities(deps: Deps): PublishActivities {
   /** As the recall server would answer them now. */
   const queriesOf = async (input: StageInput, model: LanguageModel): Promise<QueryRow[]> => {
     const dataset = await resources.dataset(input.inputs.cleaned);
-    const decoder = createDecoder(model, { threads: deps.threads });
+    const decoder = createDecoder(model, { threads: servingThreads(model, deps.threads) });
     try {
       const lists = await writeLists(dataset.everyReader(input.settings.publish.split), {
         decoder,

@@ -9,7 +9,14 @@ import { input } from '../lib/tensor/graph.ts';
 import type { ModelConfig } from '../lib/tensor/language-model-config.ts';
 import { initialParameters } from '../lib/tensor/llama.ts';
 import { matmul } from '../lib/tensor/ops.ts';
-import { policyFeeds, policyObjective, type ScoredGroup, supervisedObjective, tokenGroups, uniformFeeds } from '../lib/tensor/objectives.ts';
+import {
+  policyFeeds,
+  policyObjective,
+  type ScoredGroup,
+  supervisedObjective,
+  tokenGroups,
+  uniformFeeds,
+} from '../lib/tensor/objectives.ts';
 import { packGroups } from '../lib/tensor/packing.ts';
 import { countParameters } from '../lib/tensor/parameters.ts';
 import { compile } from '../lib/tensor/session.ts';
@@ -84,7 +91,14 @@ const groups: ScoredGroup[] = Array.from({ length: 8 }, () => ({
     masked: false,
   })).map((one) => ({ ...one, logprobs: new Float32Array(one.tokens.length).fill(-8.3) })),
 }));
-const policy = { loss: 'dr_grpo', clipLow: 0.2, clipHigh: 0.2, klWeight: 0, maxListTokens: 48, temperature: 0.6 } as const;
+const policy = {
+  loss: 'dr_grpo',
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  klWeight: 0,
+  maxListTokens: 48,
+  temperature: 0.6,
+} as const;
 const batches = packGroups(tokenGroups(groups), 4096);
 const workloads = {
   'supervised, 16 rows of 128 tokens': {

@@ -10,7 +10,10 @@ const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
 /** One Philox4x32-10 block: four uint32 from a 128-bit counter and a 64-bit key. */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): Uint32Array {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): Uint32Array {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {

@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
@@ -88,7 +88,7 @@ async function localFolder(path: string): Promise<WarehouseFolder> {
       ),
     );
     const names = inside.flat().filter((name) => formatOf(name) !== undefined);
-    return { path, local: path, names: names.sort(), fetch: async () => {}, close: async () => {} };
+    return { path, local: resolve(path), names: names.sort(), fetch: async () => {}, close: async () => {} };
   } catch (cause) {
     throw new DataError(
       `${path} cannot be read as a folder: ${(cause as Error).message}. Set source.path to the folder of the export`,

@@ -12,6 +12,7 @@ export const methodNames: Record<string, { title: string; group: string }> = {
   last_click: { title: 'Last click, embedding', group: 'embedding' },
   mean_signals: { title: 'Mean of all signals', group: 'embedding' },
   signals_as_queries: { title: 'Every signal a query', group: 'embedding' },
+  key_phrases: { title: "Every signal's key phrase a query", group: 'embedding' },
   sasrec: { title: 'SASRec', group: 'trained baseline' },
   warmstart: { title: 'Warm start (prompt-only analogue)', group: 'newshound' },
   teacher: { title: 'Teacher, Dr. GRPO', group: 'newshound' },

@@ -83,7 +83,9 @@ export function writeSafetensors(
   for (const [name, { dtype, shape, data }] of entries) {
     const expected = product(shape);
     if (data.length !== expected) {
-      throw new RangeError(`tensor ${name} of shape [${shape.join()}] needs ${expected} numbers, it has ${data.length}`);
+      throw new RangeError(
+        `tensor ${name} of shape [${shape.join()}] needs ${expected} numbers, it has ${data.length}`,
+      );
     }
     header.push([name, { dtype, shape, data_offsets: [offset, offset + data.byteLength] }]);
     offset += data.byteLength;

@@ -94,7 +94,9 @@ function checkWeights(stored: ReadonlyMap<string, StoredTensor>, config: ModelCo
   const extra = [...stored.keys()].filter((name) => !expected.has(name) && !derivedBuffers.test(name) && !isCopy(name));
   const misshaped = [...expected].flatMap(([name, shape]) => {
     const found = stored.get(name)?.shape;
-    return found && found.join() !== shape.join() ? [`${name} is [${found.join()}] and should be [${shape.join()}]`] : [];
+    return found && found.join() !== shape.join()
+      ? [`${name} is [${found.join()}] and should be [${shape.join()}]`]
+      : [];
   });
   const problems = [
     ...(missing.length > 0 ? [`${missing.length} weights are missing (${some(missing)})`] : []),

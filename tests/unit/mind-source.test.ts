@@ -97,6 +97,14 @@ describe('a MIND folder', () => {
     });
   });
 
+  it('has one example, of test, for a reader whose dev and test begin at the same moment', async () => {
+    const both = '4\tU3\t11/15/2019 12:00:00 AM\tN1\tN6-1';
+    const source = sample({ 'train/behaviors.tsv': [...train, both] });
+    const tables = await readMind(source, now);
+    checkTables(tables, source, now);
+    expect(tables.examples.filter(({ reader_id }) => reader_id === 'U3').map(({ split }) => split)).toEqual(['test']);
+  });
+
   it('is read as published too, with the news in each split and line ends of Windows', async () => {
     const published = folderWith({
       'MINDsmall_train/news.tsv': allNews.slice(0, 6).map((line) => `${line}\r`),

@@ -176,7 +176,7 @@ function slowMerges(
   count: number,
   ids: Readonly<Record<string, number>>,
 ): [string, string][] {
-  const split = words.map((word) => word.split(""));
+  const split = words.map((word) => word.split(''));
   const merges: [string, string][] = [];
   const known = new Set(Object.keys(ids).filter((token) => token.length === 1));
   while (merges.length < count) {

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CanonicalTables } from '../../lib/data/canonical.ts';
@@ -49,6 +49,8 @@ function folderOf(files: Record<string, string | Uint8Array>, settings: object =
   }
   return sourceSettings.parse({ kind: 'warehouse', path, quarantineLimit: 1, devShare: 0.3, ...settings });
 }
+
+const signalsIn = (file: string): object => ({ mapping: { signals: { file, columns: {} } } });
 
 const lines = (records: readonly object[]): string => records.map((record) => `${JSON.stringify(record)}\n`).join('');
 const asLines = Object.fromEntries(Object.entries(rows).map(([table, records]) => [`${table}.jsonl`, lines(records)]));
@@ -122,25 +124,17 @@ describe('a warehouse export', () => {
     expect(dataset.pool('test').map(({ article_id }) => article_id)).toContain('late');
   });
 
+  it('is found by a relative path', async () => {
+    const source = folderOf(asLines);
+    expect(await read({ ...source, path: relative(process.cwd(), source.path) })).toEqual(await read(source));
+  });
+
   it('gives a click without text its article, and reads dates with a zone, without one, and without a time', async () => {
     const tables = await read(folderOf(asLines));
+    const row = { reader_id: 'r3', label: null };
     expect(tables.signals.filter(({ reader_id }) => reader_id === 'r3')).toEqual([
-      {
-        reader_id: 'r3',
-        kind: 'search',
-        text: 'day 3, what is new',
-        at: Date.UTC(2024, 4, 3, 7),
-        label: null,
-        article_id: null,
-      },
-      {
-        reader_id: 'r3',
-        kind: 'click',
-        text: `It's day 1, "quoted"`,
-        at: Date.UTC(2024, 4, 3, 6),
-        label: null,
-        article_id: 'a1',
-      },
+      { ...row, kind: 'search', text: 'day 3, what is new', at: Date.UTC(2024, 4, 3, 7), article_id: null },
+      { ...row, kind: 'click', text: `It's day 1, "quoted"`, at: Date.UTC(2024, 4, 3, 6), article_id: 'a1' },
     ]);
   });
 
@@ -257,41 +251,31 @@ describe('a warehouse export', () => {
       {},
       /several files of table signals: signals\.csv, signals\.jsonl/,
     ],
-    [
-      'another separator',
-      { 'x.csv': csv(signals, ';') },
-      { mapping: { signals: { file: 'x.csv', columns: {} } } },
-      /x\.csv has no column "reader_id"/,
-    ],
+    ['another separator', { 'x.csv': csv(signals, ';') }, signalsIn('x.csv'), /x\.csv has no column "reader_id"/],
     [
       'no Parquet',
       { 'x.parquet': 'hello, this is none' },
-      { mapping: { signals: { file: 'x.parquet', columns: {} } } },
+      signalsIn('x.parquet'),
       /x\.parquet cannot be read as parquet: .*magic bytes/,
     ],
     [
       'half a JSON array',
       { 'x.json': '[{"reader_id": "r1"}, {' },
-      { mapping: { signals: { file: 'x.json', columns: {} } } },
+      signalsIn('x.json'),
       /x\.json cannot be read as json: .*Malformed JSON/,
     ],
-    ['an empty file', { 'x.csv': '' }, { mapping: { signals: { file: 'x.csv', columns: {} } } }, /x\.csv is empty/],
-    [
-      'a column twice',
-      { 'x.csv': 'a,a\n1,2\n' },
-      { mapping: { signals: { file: 'x.csv', columns: {} } } },
-      /x\.csv:1: column "a" is there twice/,
-    ],
+    ['an empty file', { 'x.csv': '' }, signalsIn('x.csv'), /x\.csv is empty/],
+    ['a column twice', { 'x.csv': 'a,a\n1,2\n' }, signalsIn('x.csv'), /x\.csv:1: column "a" is there twice/],
     [
       'parts that differ',
       { 'x/1.csv': 'a,b\n', 'x/2.csv': 'b,a\n' },
-      { mapping: { signals: { file: 'x', columns: {} } } },
+      signalsIn('x'),
       /2\.csv:1: its header is not that of .*1\.csv/,
     ],
     [
       'no usable row',
       { 'x.csv': 'reader_id,kind,text,at\nr1,podcast,x,1\n' },
-      { mapping: { signals: { file: 'x.csv', columns: {} } } },
+      signalsIn('x.csv'),
       /table signals has no usable row \(x\.csv:1: unknown kind/,
     ],
   ])('is refused with %s', async (_, files, settings, message) => {
