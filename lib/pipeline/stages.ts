@@ -168,8 +168,6 @@ export const publishSettings = z.strictObject({
   split: z.enum(['train', 'dev', 'test']).default('test').describe('readers whose queries are published'),
 });
 
-export const pretrainSettings = z.strictObject({});
-
 /** A stage of the pipeline: the section of settings it reads, the artifacts it takes (by output name) and makes. */
 export interface StageSpec {
   section: string;
