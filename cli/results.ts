@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { Interval } from '../lib/method/bootstrap.ts';
 import type { ReportData } from '../lib/report/data.ts';
 import { methodNames } from '../lib/report/results.ts';
-import { written } from '../lib/report/text.ts';
+import { percent, written } from '../lib/report/text.ts';
 import { formatTable } from './table.ts';
 
 /** A short table of methods, then a line each for rewards, distillation, A/B test. Empty for a run that evaluated nothing. */
@@ -33,7 +33,7 @@ export function resultLines({ evaluation, experiment }: ReportData): string[] {
     const kept = evaluation.distillation.on_policy.shareOfTeacher;
     lines.push('', `reward       ${warmstart.total.toFixed(3)} warm start → ${teacher.total.toFixed(3)} teacher`);
     lines.push(
-      `student      keeps ${(100 * kept.mean).toFixed(0)} % of the teacher's Recall@10 [${(100 * kept.low).toFixed(0)}, ${(100 * kept.high).toFixed(0)}]`,
+      `student      keeps ${percent(kept.mean)} of the teacher's Recall@10 [${percent(kept.low)}, ${percent(kept.high)}]`,
     );
     lines.push(`gate         ${evaluation.gate.passed ? pc.green('passed') : pc.yellow('held')}`);
   }

@@ -4,7 +4,7 @@ import type { ReportData } from './data.ts';
 import { distillationSection, rankingSection, scalingSection } from './results.ts';
 import { cleaningSection, examplesSection, experimentSection, stagesSection } from './run.ts';
 import { styleSheet } from './style.ts';
-import { duration, type Section } from './text.ts';
+import { duration, percent, type Section } from './text.ts';
 import { trainingSection } from './training.ts';
 
 /** The whole page as UTF-8 text. Sections whose stage did not run are left out. */
@@ -38,10 +38,7 @@ function tiles({ evaluation, experiment, seconds, peakRssMb }: ReportData): Sect
     const { ranking, distillation } = evaluation;
     if (ranking.student) figures.push([ranking.student['recall@10'].mean.toFixed(3), 'student Recall@10']);
     if (ranking.teacher) figures.push([ranking.teacher['recall@10'].mean.toFixed(3), 'teacher Recall@10']);
-    figures.push([
-      `${(100 * distillation.on_policy.shareOfTeacher.mean).toFixed(0)} %`,
-      'of the teacher kept by the student',
-    ]);
+    figures.push([percent(distillation.on_policy.shareOfTeacher.mean), 'of the teacher kept by the student']);
     figures.push([
       `${evaluation.rewards.warmstart.total.toFixed(2)} → ${evaluation.rewards.teacher.total.toFixed(2)}`,
       'reward, warm start → teacher',

@@ -5,9 +5,15 @@ import type { Interval } from '../method/bootstrap.ts';
 
 export type Section = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** `0.213 [0.198, 0.229]` */
+/** `0.213 [0.198, 0.229]`; a dash for what has no figure (JSON keeps a ratio to nothing as null). */
 export function written({ mean, low, high }: Interval, digits = 3): string {
+  if (![mean, low, high].every(Number.isFinite)) return '–';
   return `${mean.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
+}
+
+/** `96 %`, or a dash. */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(0)} %` : '–';
 }
 
 /** A table whose columns after the first `words` are figures. */

@@ -4,6 +4,9 @@ import type { Arm, ExperimentState } from '../method/verdict.ts';
 import type { Experiment } from '../training/results.ts';
 import type { Exposure } from './simulation.ts';
 
+/** Of fewer clicks an arm the delta method says nothing: of none it would give an interval of no width. */
+const LEAST_CLICKS = 10;
+
 /** Days active, clicks and articles shown of one reader in its arm. */
 interface ReaderTotals {
   arm: Arm;
@@ -16,7 +19,7 @@ interface ReaderTotals {
 
 /**
  * DAU is compared as the share of a reader's days with a visit, CTR as clicks over shown by the delta method. A metric without a figure
- * (no cold reader, nothing shown yet) is left out.
+ * (no cold reader, nothing shown yet) is left out, and CTR until both arms have clicks enough for the normal approximation.
  */
 export function experimentState(
   exposures: readonly Exposure[],
@@ -33,6 +36,9 @@ export function experimentState(
       readers.map(({ clicks }) => clicks),
       readers.map(({ shown }) => shown),
     );
+  const clicks = (readers: readonly ReaderTotals[]): number =>
+    readers.reduce((total, reader) => total + reader.clicks, 0);
+  const isCounted = Math.min(clicks(treatment), clicks(control)) >= LEAST_CLICKS;
   const cold = (readers: ReaderTotals[]): ReaderTotals[] => readers.filter((reader) => reader.cold);
   const requests = exposures.filter(({ arm, active }) => arm === 'treatment' && active);
   return {
@@ -41,7 +47,7 @@ export function experimentState(
     srmP: srmP([control.length, treatment.length], [0.5, 0.5]),
     metrics: withFigures({
       dau: compareArms(attendance(treatment), attendance(control)),
-      ctr: compareArms(clickRate(treatment), clickRate(control)),
+      ...(isCounted ? { ctr: compareArms(clickRate(treatment), clickRate(control)) } : {}),
       cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))),
     }),
     errorRate: requests.length === 0 ? 0 : requests.filter(({ failed }) => failed).length / requests.length,

@@ -226,21 +226,29 @@ describe('figures of an experiment', () => {
 
   it('are per reader: days of one reader are one observation', () => {
     const exposures = [
-      exposure('a', 1, 'treatment', { clicks: 3 }),
+      exposure('a', 1, 'treatment', { shown: 100, clicks: 30 }),
       exposure('a', 2, 'treatment', { active: false, shown: 0, latency_ms: 0 }),
-      exposure('b', 1, 'treatment', { clicks: 1, latency_ms: 90 }),
+      exposure('b', 1, 'treatment', { shown: 100, clicks: 10, latency_ms: 90 }),
       exposure('b', 2, 'treatment', { failed: true, shown: 0, latency_ms: 0 }),
-      exposure('c', 1, 'control', { clicks: 1 }),
-      exposure('d', 1, 'control', { clicks: 2 }),
+      exposure('c', 1, 'control', { shown: 100, clicks: 10 }),
+      exposure('d', 1, 'control', { shown: 100, clicks: 20 }),
     ];
     const state = experimentState(exposures, false);
     expect(state.readers).toEqual({ control: 2, treatment: 2 });
     expect(state.metrics.dau.treatment).toBeCloseTo(0.75, 12);
     expect(state.metrics.dau.control).toBe(1);
-    expect(state.metrics.ctr.treatment).toBeCloseTo(4 / 20, 12);
-    expect(state.metrics.ctr.control).toBeCloseTo(3 / 20, 12);
+    expect(state.metrics.ctr.treatment).toBeCloseTo(40 / 200, 12);
+    expect(state.metrics.ctr.control).toBeCloseTo(30 / 200, 12);
     expect(state.errorRate).toBeCloseTo(1 / 3, 12);
     expect(state.p95Ms).toBe(90);
+  });
+
+  it('say nothing of the click rate while an arm has hardly any clicks: no click is not a fall by 100 %', () => {
+    const many = Array.from({ length: 20 }, (_, i) => exposure(`c${i}`, 1, 'control', { clicks: 2 }));
+    const none = Array.from({ length: 20 }, (_, i) => exposure(`t${i}`, 1, 'treatment', {}));
+    expect(experimentState([...many, ...none], true).metrics).not.toHaveProperty('ctr');
+    const enough = exposure('t', 1, 'treatment', { clicks: 10 });
+    expect(experimentState([...many, ...none, enough], true).metrics).toHaveProperty('ctr');
   });
 
   it('leave out a metric that has none, so that they survive JSON', () => {
