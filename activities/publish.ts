@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DatasetProfile } from '../lib/data/dataset.ts';
+import type { Dataset, DatasetProfile } from '../lib/data/dataset.ts';
+import type { Reader } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
-import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import type { PublishSettings, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { type ModelCard, modelCard } from '../lib/report/model-card.ts';
 import { servingThreads } from '../lib/serving/served.ts';
 import { servedStream } from '../lib/serving/service.ts';
@@ -43,7 +44,7 @@ export function createPublishActivities(deps: Deps): PublishActivities {
     const dataset = await resources.dataset(input.inputs.cleaned);
     const decoder = createDecoder(model, { threads: servingThreads(model, deps.threads) });
     try {
-      const lists = await writeLists(dataset.everyReader(input.settings.publish.split), {
+      const lists = await writeLists(readersOf(dataset, input.settings.publish.split), {
         decoder,
         tokenizer: model.tokenizer,
         settings: input.settings.teacher.rollout,
@@ -108,4 +109,13 @@ export function createPublishActivities(deps: Deps): PublishActivities {
       }
     },
   };
+}
+
+/** Readers of a split, or of all: who is in several stands as in the latest. */
+function readersOf(dataset: Dataset, split: PublishSettings['split']): Reader[] {
+  if (split !== 'all') return dataset.everyReader(split);
+  const latest = new Map<string, Reader>();
+  for (const one of ['train', 'dev', 'test'] as const)
+    for (const reader of dataset.everyReader(one)) latest.set(reader.readerId, reader);
+  return [...latest.values()];
 }

@@ -165,7 +165,10 @@ export const promoteSettings = z.strictObject({
 });
 
 export const publishSettings = z.strictObject({
-  split: z.enum(['train', 'dev', 'test']).default('test').describe('readers whose queries are published'),
+  split: z
+    .enum(['all', 'train', 'dev', 'test'])
+    .default('all')
+    .describe('readers whose queries are published; all: each reader once, as of its latest split'),
 });
 
 /** A stage of the pipeline: the section of settings it reads, the artifacts it takes (by output name) and makes. */
