@@ -51,6 +51,8 @@ describe('a stored history', () => {
     const scheduled = events.findLast((event) => event.activityTaskScheduledEventAttributes);
     if (!scheduled?.activityTaskScheduledEventAttributes) throw new Error('the history calls no activity');
     scheduled.activityTaskScheduledEventAttributes.activityType.name = 'another';
-    await expect(Worker.runReplayHistory({ workflowBundle }, { events }, workflowId)).rejects.toThrow();
+    await expect(Worker.runReplayHistory({ workflowBundle }, { events }, workflowId)).rejects.toThrow(
+      DeterminismViolationError,
+    );
   });
 });
