@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from '@temporalio/worker';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { temporalConnection } from '../../infra/environment.ts';
+import type { ExperimentState } from '../../lib/method/verdict.ts';
+import { taskQueue } from '../../lib/pipeline/plan.ts';
+import { promoteSettings, type PromoteSettings, type StageInput, type StageOutput } from '../../lib/pipeline/stages.ts';
+import type { Conclusion, PromoteActivities } from '../../workflows/activities.ts';
+
+/**
+ * The workflow of the A/B test against a real server, its days scripted: what is tested is who may decide what, and when. That the days
+ * themselves are served and counted right is tested in promote.test.ts.
+ */
+const queue = `decisions-${randomUUID()}`;
+const env = inject('serversEnv');
+
+const metric = (mean: number, p: number): ExperimentState['metrics'][string] => ({
+  relative: { mean, low: mean - 0.01, high: mean + 0.01 },
+  p,
+});
+const better = { ctr: metric(0.3, 1e-6), dau: metric(0.02, 0.5) };
+
+/** What the days of a test bring, by the student's name; and what the store says when the student is to be promoted. */
+const scripts: Record<string, { metrics: ExperimentState['metrics']; conflict?: boolean }> = {
+  better: { metrics: better },
+  contested: { metrics: better, conflict: true },
+  worse: { metrics: { ctr: metric(-0.05, 1e-6), dau: metric(0, 0.9) } },
+  harmful: { metrics: { ctr: metric(-0.5, 1e-9) } },
+  same: { metrics: { ctr: metric(0.001, 0.8), dau: metric(0, 0.9) } },
+};
+
+const calls: string[] = [];
+const activities: PromoteActivities = {
+  readServing: async () => null,
+  simulateDay: async ({ input, day, share }) => ({
+    day,
+    share,
+    exposures: { kind: 'experiment', digest: String(day) } as never,
+    state: {
+      finished: day >= input.settings.promote.days,
+      readers: { control: 1000, treatment: 1000 },
+      srmP: 0.5,
+      metrics: scripts[input.inputs.student.digest].metrics,
+      errorRate: 0,
+      p95Ms: 10,
+    },
+    headline: `day ${day}`,
+  }),
+  stopServing: async ({ input }) => void calls.push(`stopped ${input.run}`),
+  swapServing: async ({ input }) => {
+    calls.push(`swapped ${input.run}`);
+    if (scripts[input.inputs.student.digest].conflict)
+      throw ApplicationFailure.nonRetryable('pointer serving/current was changed by somebody else', 'PointerConflict');
+    return { value: {} as never, etag: 'e' };
+  },
+  finishExperiment: async ({ conclusion, days }): Promise<StageOutput> => ({
+    outputs: {},
+    facts: { ...conclusion, days: days.length },
+    headline: conclusion.outcome,
+  }),
+};
+
+describe('an A/B test', () => {
+  let client: Client;
+  let stop: () => Promise<void>;
+
+  beforeAll(async () => {
+    Runtime.install({
+      logger: new DefaultLogger('ERROR'),
+      telemetryOptions: { logging: { filter: 'temporalio_sdk_core=ERROR' } },
+    });
+    const workflowBundle: WorkflowBundle = await bundleWorkflowCode({
+      workflowsPath: join(import.meta.dirname, '../../workflows/index.ts'),
+      logger: new DefaultLogger('ERROR'),
+    });
+    const { namespace, connection: address } = temporalConnection(env);
+    const connection = await NativeConnection.connect(address);
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue: taskQueue(queue),
+      workflowBundle,
+      activities,
+    });
+    const running = worker.run();
+    const clientConnection = await Connection.connect(address);
+    client = new Client({ connection: clientConnection, namespace });
+    stop = async () => {
+      worker.shutdown();
+      await running;
+      await connection.close();
+      await clientConnection.close();
+    };
+  });
+  afterAll(() => stop());
+
+  async function start(student: keyof typeof scripts, settings: Partial<PromoteSettings>): Promise<WorkflowHandle> {
+    const promote = { ...promoteSettings.parse({}), days: 3, daySeconds: 0, ...settings };
+    const run = randomUUID();
+    const input = {
+      run,
+      step: 'promote',
+      stage: 'promote',
+      seed: 1,
+      code: '',
+      settings: { promote },
+      inputs: { student: { kind: 'model', digest: student } },
+    } as unknown as StageInput;
+    return await client.workflow.start('promote', {
+      workflowId: run,
+      taskQueue: taskQueue(queue),
+      args: [{ input, queue }],
+    });
+  }
+
+  async function conclusionOf(handle: WorkflowHandle): Promise<Conclusion & { days: number }> {
+    const { facts } = (await handle.result()) as StageOutput;
+    expect(calls).toContain(`stopped ${handle.workflowId}`);
+    return facts as unknown as Conclusion & { days: number };
+  }
+
+  const refusal = async (update: Promise<unknown>): Promise<string> => {
+    const error = await update.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(WorkflowUpdateFailedError);
+    return ((error as Error).cause as Error).message;
+  };
+
+  const tell = (handle: WorkflowHandle, update: string, request: object): Promise<string> =>
+    handle.executeUpdate<string, [object]>(update, { args: [request] });
+
+  async function awaiting(handle: WorkflowHandle): Promise<void> {
+    // Refused until a decision is awaited; an update that changes nothing asks.
+    await expect
+      .poll(() => refusal(tell(handle, 'decide', { by: 'a test', decision: 'perhaps' })), { timeout: 20_000 })
+      .toMatch(/must be "approve" or "reject"/);
+    await expect
+      .poll(async () => (await handle.query<{ fraction: number }>('progress')).fraction, { timeout: 20_000 })
+      .toBe(1);
+  }
+
+  it('promotes by the setting, where that approves', async () => {
+    const conclusion = await conclusionOf(await start('better', { approval: 'automatic' }));
+    expect(conclusion).toMatchObject({
+      outcome: 'promoted',
+      decidedBy: 'setting promote.approval = automatic',
+      days: 3,
+    });
+  });
+
+  it('waits for a person, who may say it twice, and whom nobody overrules', async () => {
+    const handle = await start('better', { approval: 'required' });
+    await awaiting(handle);
+    expect(await refusal(tell(handle, 'decide', { decision: 'approve' }))).toMatch(/say who asks/);
+    expect(await tell(handle, 'decide', { by: 'Ada', decision: 'approve', reason: 'numbers' })).toBe('approve by Ada');
+    const again = await tell(handle, 'decide', { by: 'Ada', decision: 'approve' }).catch((error: unknown) => error);
+    // The workflow may have ended meanwhile: then there is nobody to ask.
+    if (typeof again === 'string') expect(again).toBe('approve by Ada');
+    expect(await conclusionOf(handle)).toMatchObject({ outcome: 'promoted', decidedBy: 'Ada' });
+    expect(calls.filter((call) => call === `swapped ${handle.workflowId}`)).toHaveLength(1);
+  });
+
+  it('is rejected by a person', async () => {
+    const handle = await start('better', { approval: 'required' });
+    await awaiting(handle);
+    await tell(handle, 'decide', { by: 'Ada', decision: 'reject', reason: 'not on a Friday' });
+    const conclusion = await conclusionOf(handle);
+    expect(conclusion).toMatchObject({ outcome: 'rejected', decidedBy: 'Ada' });
+    expect(conclusion.reasons[0]).toBe('not on a Friday');
+    expect(calls).not.toContain(`swapped ${handle.workflowId}`);
+  });
+
+  it('that nobody decides in time ends without a promotion', async () => {
+    const handle = await start('better', { approval: 'required', approvalTimeoutHours: 1 / 3600 });
+    expect(await conclusionOf(handle)).toMatchObject({
+      outcome: 'inconclusive',
+      decidedBy: 'time-out of the approval',
+    });
+    expect(calls).not.toContain(`swapped ${handle.workflowId}`);
+  });
+
+  it('refuses a decision before its days are over, and can be rolled back at any time', async () => {
+    const handle = await start('better', { approval: 'required', daySeconds: 3600 });
+    expect(await refusal(tell(handle, 'decide', { by: 'Ada', decision: 'approve' }))).toMatch(/no decision is awaited/);
+    expect(await tell(handle, 'rollback', { by: 'Ada', reason: 'complaints' })).toBe('rolled back by Ada');
+    expect(await conclusionOf(handle)).toMatchObject({
+      outcome: 'rolled_back',
+      reasons: ['complaints'],
+      decidedBy: 'Ada',
+    });
+  });
+
+  it('holds between two days, and goes on', async () => {
+    const handle = await start('same', { daySeconds: 1 });
+    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
+    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
+    expect(await tell(handle, 'resume', { by: 'Ada' })).toBe('running');
+    expect(await conclusionOf(handle)).toMatchObject({ outcome: 'inconclusive', days: 3 });
+  });
+
+  it.each([
+    ['is rejected where a metric fell', 'worse', 'rejected', 3],
+    ['is rolled back by a guardrail on the first day', 'harmful', 'rolled_back', 1],
+    ['without a difference is inconclusive', 'same', 'inconclusive', 3],
+    ['that somebody else’s promotion overtook is inconclusive', 'contested', 'inconclusive', 3],
+  ])('%s', async (_, student, outcome, days) => {
+    const handle = await start(student, { approval: 'automatic' });
+    expect(await conclusionOf(handle)).toMatchObject({ outcome, days });
+  });
+});
