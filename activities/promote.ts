@@ -36,7 +36,8 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
   const openedWorld = createWorldKeeper();
 
   const audienceOf = async ({ settings, inputs }: StageInput): Promise<Audience> => {
-    const dataset = await resources.dataset(inputs.cleaned);
+    // Signals as they come: the server cleans them.
+    const dataset = await resources.dataset(inputs.dataset);
     const { readers } = settings.promote;
     return settings.source.kind === 'world'
       ? worldAudience(dataset, openedWorld(settings.source), readers)
@@ -175,9 +176,8 @@ function headlineOf(exposures: readonly Exposure[], share: number, kind: Audienc
 }
 
 function servedBy({ settings, inputs }: StageInput): ServedModel {
-  const { student, encoder, index, cleaned } = inputs as Record<string, Ref> &
-    Pick<ServedModel, 'student' | 'encoder' | 'index' | 'cleaned'>;
-  return { student, encoder, index, cleaned, rollout: settings.teacher.rollout };
+  const { student, cleaner, encoder, index, cleaned } = inputs as Record<string, Ref> & Omit<ServedModel, 'rollout'>;
+  return { student, cleaner, encoder, index, cleaned, rollout: settings.teacher.rollout };
 }
 
 function experimentOf({ run, step }: StageInput): string {

@@ -45,6 +45,7 @@ export async function recommend(artifacts: Artifacts, question: Question): Promi
       embedder: await openEmbedder(await artifacts.folder(outputs('encoder'))),
       index,
       popular: [],
+      cleaner: null,
     });
     const { readerId, signals } = reader;
     const [answer] = await service.recall([{ readerId, signals, paths: ['queries'], depth: question.articles }]);

@@ -276,7 +276,7 @@ export const stages = {
   promote: {
     section: 'promote',
     settings: promoteSettings,
-    consumes: ['dataset', 'cleaned', 'encoder', 'index', 'student', 'evaluation'],
+    consumes: ['dataset', 'cleaned', 'cleaner', 'encoder', 'index', 'student', 'evaluation'],
     produces: { experiment: 'experiment' },
     runs: 'workflow',
     queue: 'cpu',

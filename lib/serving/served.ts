@@ -8,6 +8,7 @@ import type { Ref } from '../store/ref.ts';
 import { createDecoder } from '../tensor/decoder.ts';
 import { type LanguageModel, loadLanguageModel } from '../tensor/language-model.ts';
 import { countParameters } from '../tensor/parameters.ts';
+import { openCleaner } from '../training/cleaner.ts';
 import { popularArticles } from './popular.ts';
 import { createRecallService, type RecallService } from './service.ts';
 
@@ -17,6 +18,8 @@ export const servingPointer = 'serving/current';
 /** What `serving/current` points at: all that it takes to serve. */
 export interface ServedModel {
   student: Ref<'model'>;
+  /** Cleans what readers' signals come as. */
+  cleaner: Ref<'cleaner'>;
   encoder: Ref<'encoder'>;
   index: Ref<'index'>;
   /** Whose fresh articles (test pool) the index holds. */
@@ -70,6 +73,7 @@ export async function openServed(
       ? await openIndex(await artifacts.folder(served.index), 'test')
       : await indexOf(dataset, embedder);
   const decoder = createDecoder(model, { threads: servingThreads(model, threads) });
+  const cleaner = await openCleaner(await artifacts.folder(served.cleaner), 1);
   const service = createRecallService({
     decoder,
     tokenizer: model.tokenizer,
@@ -77,6 +81,7 @@ export async function openServed(
     embedder,
     index,
     popular: popularArticles(dataset),
+    cleaner,
   });
   await warmUp(service, dataset);
   let pending: Promise<unknown> = Promise.resolve();
@@ -92,6 +97,7 @@ export async function openServed(
     release: async () => {
       await pending;
       await decoder.release();
+      await cleaner.release();
     },
   };
 }

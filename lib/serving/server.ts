@@ -50,6 +50,7 @@ const ref = <K extends Kind>(kind: K) => z.object({ kind: z.literal(kind), diges
 const orderSchema = z.object({
   served: z.object({
     student: ref('model'),
+    cleaner: ref('cleaner'),
     encoder: ref('encoder'),
     index: ref('index'),
     cleaned: ref('dataset'),

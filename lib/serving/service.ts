@@ -7,8 +7,10 @@ import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { Decoder } from '../tensor/decoder.ts';
 import type { Tokenizer } from '../tensor/tokenizer.ts';
+import type { Cleaner } from '../training/cleaner.ts';
 import { writeLists } from '../training/lists.ts';
 import { recallArticles } from '../training/recall.ts';
+import { cleanSignals } from './clean-signals.ts';
 
 /** `popular`: most clicked of the period. `last_click`: nearest to the last click. `queries`: the student's list. */
 export const recallPaths = ['popular', 'last_click', 'queries'] as const;
@@ -44,6 +46,8 @@ export interface ServiceParts {
   index: AnnIndex;
   /** Article ids of the index, most clicked first. */
   popular: readonly string[];
+  /** Of signals as they come; null where they come cleaned. */
+  cleaner: Pick<Cleaner, 'threshold' | 'probabilities'> | null;
 }
 
 /** Readers whose list is remembered: a list changes only when the reader's signals do. */
@@ -61,6 +65,7 @@ export function createRecallService({
   embedder,
   index,
   popular,
+  cleaner,
 }: ServiceParts): RecallService {
   const remembered = new Map<string, string[]>();
 
@@ -92,7 +97,8 @@ export function createRecallService({
   };
 
   return {
-    async recall(requests) {
+    async recall(asked) {
+      const requests = cleaner === null ? asked : await withClean(asked, cleaner);
       const writers = requests.filter(({ paths }) => paths.includes('queries'));
       const lists = await queriesOf(writers);
       const depth = Math.max(1, ...requests.map((request) => request.depth));
@@ -118,4 +124,15 @@ export function createRecallService({
       });
     },
   };
+}
+
+async function withClean(
+  requests: readonly RecallRequest[],
+  cleaner: NonNullable<ServiceParts['cleaner']>,
+): Promise<RecallRequest[]> {
+  const signals = await cleanSignals(
+    requests.map((request) => request.signals),
+    cleaner,
+  );
+  return requests.map((request, i) => ({ ...request, signals: signals[i] }));
 }

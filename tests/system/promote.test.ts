@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createCleanActivities } from '../../activities/clean.ts';
 import type { Deps } from '../../activities/deps.ts';
 import { createIndexActivities } from '../../activities/index.ts';
 import { saveModel } from '../../activities/models.ts';
@@ -74,7 +75,9 @@ const exposuresOf = async ({ exposures }: Pick<DayResult, 'exposures'>): Promise
 
 beforeAll(async () => {
   const tables = generateWorld({ ...settings.source, seed: settings.source.worldSeed });
-  const cleaned = await writeDataset(artifacts, tables, { source: 'world', withoutClicks: 0 }, made);
+  const dataset = await writeDataset(artifacts, tables, { source: 'world', withoutClicks: 0 }, made);
+  const clean = await createCleanActivities(deps).clean(inputOf('clean', { dataset }));
+  const { cleaned, cleaner } = clean.outputs as { cleaned: Ref<'dataset'>; cleaner: Ref<'cleaner'> };
   const { outputs } = await createIndexActivities(deps).index(inputOf('index', { cleaned }));
   const model = loadLanguageModel(join(root, 'models', 'base-xs'));
   const student = await saveModel(artifacts, model, made);
@@ -82,10 +85,11 @@ beforeAll(async () => {
     [...model.parameters].map(([name, { shape, data }]) => [name, { shape, data: data.map((x) => x * 0.99) }]),
   );
   rival = await saveModel(artifacts, { ...model, parameters }, made);
-  inputs = { dataset: cleaned, cleaned, student, ...outputs };
+  inputs = { dataset, cleaned, cleaner, student, ...outputs };
   promote = inputOf('promote', inputs);
   served = {
     student,
+    cleaner,
     encoder: inputs.encoder as Ref<'encoder'>,
     index: inputs.index as Ref<'index'>,
     cleaned,
@@ -265,7 +269,8 @@ describe('publishing', () => {
       readFileSync(join(out, 'queries.arrow')),
     );
     const dataset = await openDataset(artifacts, inputs.cleaned as Ref<'dataset'>);
-    expect(rows.map(({ reader_id }) => reader_id)).toEqual(dataset.everyReader('test').map(({ readerId }) => readerId));
+    const everybody = (['train', 'dev', 'test'] as const).flatMap((split) => dataset.everyReader(split));
+    expect(rows.map(({ reader_id }) => reader_id)).toEqual(everybody.map(({ readerId }) => readerId));
     const connection = await (await DuckDBInstance.create(':memory:')).connect();
     const parquet = await connection.runAndReadAll(`SELECT * FROM '${join(out, 'queries.parquet')}'`);
     expect(parquet.getRowObjectsJson()).toEqual(rows);

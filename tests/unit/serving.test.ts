@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { datasetOf } from '../../lib/data/dataset.ts';
+import type { Signal } from '../../lib/data/rows.ts';
 import { openWorld } from '../../lib/data/world/world.ts';
 import { PortTaken } from '../../lib/errors.ts';
 import { verdict } from '../../lib/method/verdict.ts';
@@ -10,6 +11,7 @@ import { articleText, buildIndex } from '../../lib/retrieval/ann.ts';
 import { trainTextEncoder } from '../../lib/retrieval/encoder.ts';
 import { createRecallApp } from '../../lib/serving/app.ts';
 import { replayAudience, worldAudience } from '../../lib/serving/audience.ts';
+import { cleanSignals } from '../../lib/serving/clean-signals.ts';
 import { createBatcher } from '../../lib/serving/batching.ts';
 import { askRecall } from '../../lib/serving/client.ts';
 import { dailyFigures, experimentState } from '../../lib/serving/experiment-log.ts';
@@ -275,6 +277,28 @@ describe('figures of an experiment', () => {
   });
 });
 
+describe('signals as they come', () => {
+  it('are masked and rid of noise, reader by reader, and nobody is left without any', async () => {
+    const signal = (text: string, at: number): Signal => ({ kind: 'search', text, at, articleId: null });
+    const cleaner = {
+      threshold: 0.5,
+      probabilities: async (signals: readonly { text: string }[]) =>
+        Float32Array.from(signals, ({ text }) => (text.includes('login') ? 0.9 : text.includes('junk') ? 0.8 : 0.1)),
+    };
+    const cleaned = await cleanSignals(
+      [
+        [signal('storm surge, mail me at jo@example.org', 1), signal('bank login', 2)],
+        [],
+        [signal('login', 1), signal('junk', 2)],
+      ],
+      cleaner,
+    );
+    expect(cleaned.map((signals) => signals.map(({ at }) => at))).toEqual([[1], [], [2]]);
+    expect(cleaned[0][0].text).toMatch(/^storm surge/);
+    expect(cleaned[0][0].text).not.toContain('jo@example.org');
+  });
+});
+
 /** The real thing over HTTP: a base model, and an encoder trained on the little world. */
 describe('a recall server', () => {
   let server: RecallServer;
@@ -310,6 +334,7 @@ describe('a recall server', () => {
       embedder,
       index: buildIndex(ids, await embedder.embed(pool.map(articleText)), embedder.dimensions),
       popular: popularArticles(dataset),
+      cleaner: null,
     });
     return { service, student: 'base-xs', release: () => decoder.release() };
   };
