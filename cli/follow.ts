@@ -26,9 +26,8 @@ export class RunFailed extends NewshoundError {
  */
 export async function startRun(client: Client, plan: Plan, say: Say): Promise<string> {
   const id = workflowId(plan);
-  const digest = createHash('sha256').update(JSON.stringify(plan)).digest('hex');
   const running = await runningPlan(client.workflow.getHandle(id));
-  if (running === JSON.stringify(digest)) {
+  if (running === JSON.stringify(planDigest(plan))) {
     say.line(`Going on with the run that was under way (workflow ${id})`);
     return id;
   }
@@ -37,16 +36,7 @@ export async function startRun(client: Client, plan: Plan, say: Say): Promise<st
     await client.workflow.getHandle(id).terminate('replaced by a run with other settings');
   }
   try {
-    await client.workflow.start('pipeline', {
-      workflowId: id,
-      taskQueue: taskQueue('control'),
-      args: [plan],
-      memo: { plan: digest },
-      typedSearchAttributes: [
-        { key: pipelineAttribute, value: plan.pipeline },
-        { key: profileAttribute, value: plan.profile },
-      ],
-    });
+    await client.workflow.start('pipeline', pipelineOptions(plan));
     return id;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -104,6 +94,25 @@ async function runningPlan(handle: WorkflowHandle): Promise<string | null> {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
+}
+
+/** How a plan's workflow is started, by hand and by schedule: what the UI shows and filters by. */
+export function pipelineOptions(plan: Plan) {
+  return {
+    workflowId: workflowId(plan),
+    taskQueue: taskQueue('control'),
+    args: [plan] as [Plan],
+    memo: { plan: planDigest(plan) },
+    staticSummary: `pipeline ${plan.pipeline}, profile ${plan.profile}, seed ${plan.seed}`,
+    typedSearchAttributes: [
+      { key: pipelineAttribute, value: plan.pipeline },
+      { key: profileAttribute, value: plan.profile },
+    ],
+  };
+}
+
+function planDigest(plan: Plan): string {
+  return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
 }
 
 const pollMs = 400;

@@ -10,7 +10,8 @@ import { temporalConnection } from '../infra/environment.ts';
 import { hasOwnTemporal } from '../infra/servers.ts';
 import { ConfigError, NewshoundError } from '../lib/errors.ts';
 import { createPlan, loadConfig } from '../lib/pipeline/config.ts';
-import { taskQueue, workflowId } from '../lib/pipeline/plan.ts';
+import { workflowId } from '../lib/pipeline/plan.ts';
+import { pipelineOptions } from './follow.ts';
 import { connectTemporal } from './temporal.ts';
 import { joinable } from './work.ts';
 
@@ -81,9 +82,7 @@ export async function createSchedule(request: ScheduleRequest): Promise<string> 
     action: {
       type: 'startWorkflow' as const,
       workflowType: 'pipeline',
-      workflowId: workflowId(plan),
-      taskQueue: taskQueue('control'),
-      args: [plan],
+      ...pipelineOptions(plan),
     },
     policies: { overlap: 'SKIP' as const },
   };
