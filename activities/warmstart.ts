@@ -26,7 +26,7 @@ export function createWarmstartActivities(deps: Deps): WarmstartActivities {
       const dataset = await resources.dataset(input.inputs.cleaned);
       const embedder = await resources.embedder(input.inputs.encoder);
       const start = async (name: string, from: number): Promise<{ model: LanguageModel; loss: number }> => {
-        const model = namedModel(name, deps.modelsFolder);
+        const model = namedModel(name, deps.modelsFolder, input.settings.teacher.rollout);
         const loss = await warmStart(
           model,
           name,

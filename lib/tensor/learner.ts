@@ -1,4 +1,5 @@
 /** Language models learn: from scored groups, from a teacher, from examples. All change the model's parameters in place. */
+import { DataError } from '../errors.ts';
 import type { AdamwSettings } from './adamw.ts';
 import { type Computation, createComputation } from './computation.ts';
 import type { LanguageModel } from './language-model.ts';
@@ -20,6 +21,7 @@ import {
 } from './objectives.ts';
 import { logProbAt } from './ops.ts';
 import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
+import { checkGroups, type TokenLimits } from './token-checks.ts';
 import { createTrainer, type StepResult, type Trainer, type TrainerState } from './trainer.ts';
 
 export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
@@ -55,7 +57,7 @@ export async function createPolicyLearner(
   return {
     ...learnerOf(trainer),
     update: async (groups, learningRate) => {
-      const batches = packGroups(tokenGroups(groups), microBatchTokens(config, settings));
+      const batches = pack(tokenGroups(groups), microBatchTokens(config, settings), config);
       return figures(await stepOn(trainer, batches, policyFeeds(batches, groups, settings), learningRate), batches);
     },
   };
@@ -84,7 +86,8 @@ export async function createDistiller(
     loss: distillationObjective(student.config, teacher.config, { ...settings, vocabulary }),
   });
   const budget = Math.min(microBatchTokens(student.config, settings), microBatchTokens(teacher.config, settings));
-  return { ...learnerOf(trainer), step: uniformStep(trainer, budget) };
+  const maxPositions = Math.min(student.config.maxPositions, teacher.config.maxPositions);
+  return { ...learnerOf(trainer), step: uniformStep(trainer, budget, { vocabularySize: vocabulary, maxPositions }) };
 }
 
 export interface SupervisedExample {
@@ -103,7 +106,7 @@ export async function createSupervised(model: LanguageModel, settings: LearnerSe
   const { config, parameters } = model;
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config) });
   const budget = microBatchTokens(config, settings);
-  const step = uniformStep(trainer, budget);
+  const step = uniformStep(trainer, budget, config);
   const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
     examples.map(({ prompt, completion }) => ({ prompt, completions: [completion] }));
   return {
@@ -111,7 +114,7 @@ export async function createSupervised(model: LanguageModel, settings: LearnerSe
     step: (examples, learningRate) => step(groupsOf(examples), learningRate),
     evaluate: async (examples) => {
       let loss = 0;
-      for (const feeds of uniformFeeds(packGroups(groupsOf(examples), budget)))
+      for (const feeds of uniformFeeds(pack(groupsOf(examples), budget, config)))
         loss += (await trainer.evaluate(feeds)).loss;
       return loss;
     },
@@ -142,7 +145,7 @@ export async function scoreTokens(
   const empty = (): Float32Array[][] => groups.map(({ completions }) => completions.map(() => new Float32Array()));
   const scores: TokenScores = { logprobs: empty(), entropies: empty() };
   try {
-    for (const batch of packGroups(groups, microBatchTokens(config, settings))) {
+    for (const batch of pack(groups, microBatchTokens(config, settings), config)) {
       const values = (await computation.run(packedFeeds(batch))) as Record<keyof TokenScores, Float32Array>;
       for (const { group, completion, start, length } of batch.pieces) {
         scores.logprobs[group][completion] = values.logprobs.slice(start, start + length);
@@ -164,9 +167,15 @@ function learnerOf(trainer: Trainer): Learner {
   return { state: trainer.state, load: trainer.load, release: trainer.release };
 }
 
-function uniformStep(trainer: Trainer, budget: number): Distiller['step'] {
+/** Micro-batches of groups that the model can read. Throws DataError for others. */
+function pack(groups: readonly TokenGroup[], budget: number, limits: TokenLimits): PackedBatch[] {
+  checkGroups(groups, limits);
+  return packGroups(groups, budget);
+}
+
+function uniformStep(trainer: Trainer, budget: number, limits: TokenLimits): Distiller['step'] {
   return async (groups, learningRate) => {
-    const batches = packGroups(groups, budget);
+    const batches = pack(groups, budget, limits);
     return figures(await stepOn(trainer, batches, uniformFeeds(batches), learningRate), batches);
   };
 }
@@ -177,7 +186,8 @@ async function stepOn(
   feeds: Parameters<Trainer['step']>[0],
   learningRate: number,
 ): Promise<StepResult> {
-  if (batches.length === 0) throw new RangeError('a step needs at least one group');
+  if (!batches.some(({ pieces }) => pieces.some(({ length }) => length > 0)))
+    throw new DataError('a step needs at least one group with a list: there is nothing to learn from');
   return trainer.step(
     feeds,
     learningRate,
