@@ -169,6 +169,14 @@ export const publishSettings = z.strictObject({
     .enum(['all', 'train', 'dev', 'test'])
     .default('all')
     .describe('readers whose queries are published; all: each reader once, as of its latest split'),
+  weights: z
+    .enum(['float32', 'float16', 'bfloat16'])
+    .default('float32')
+    .describe('of the published student; float32: as it was tested, to the bit'),
+  shardMegabytes: positive
+    .default(2000)
+    .describe('a file of weights is no larger: above it they are written in shards'),
+  onnx: z.boolean().default(true).describe('the student as ONNX too (float32, with KV cache), for other runtimes'),
 });
 
 /** A stage of the pipeline: the section of settings it reads, the artifacts it takes (by output name) and makes. */

@@ -18,12 +18,13 @@ const LARGEST_FILE = 1.9e9;
  * [batch, sequence], attention_mask int64 [batch, past + sequence] (0: padding, on either side), for each layer
  * past_key_values.N.key and .value [batch, keyValueHeads, past, headDim], past = 0 at first. Yields logits [batch, sequence,
  * vocabulary], and present.N.key and .value [batch, keyValueHeads, past + sequence, headDim], to be fed as the next past.
+ * `largestFile`: bytes of weights above which there is a data file; default 1.9 GB.
  */
 export function writeOnnxModel(
   { config, parameters }: Pick<LanguageModel, 'config' | 'parameters'>,
   path: string,
   { largestFile = LARGEST_FILE }: { largestFile?: number } = {},
-): void {
+): { hasDataFile: boolean } {
   mkdirSync(dirname(path), { recursive: true });
   const weights = [...parameterShapes(config).values()].reduce((bytes, shape) => bytes + 4 * sizeOf(shape), 0);
   const dataPath = `${path}_data`;
@@ -31,6 +32,7 @@ export function writeOnnxModel(
   const dataFile = weights > largestFile ? openDataFile(dataPath) : undefined;
   try {
     writeFileSync(path, decoderModel(config, parameters, dataFile));
+    return { hasDataFile: dataFile !== undefined };
   } finally {
     dataFile?.close();
   }
