@@ -85,6 +85,16 @@ export const rewardWeights = z.strictObject({
 
 export const lossNames = ['dr_grpo', 'grpo', 'dapo', 'gspo'] as const;
 
+const loraSettings = z.strictObject({
+  rank: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('of low-rank adapters that learn and are merged into the weights; 0: all parameters learn'),
+  alpha: z.number().positive().default(32).describe('adapters are scaled by alpha / rank'),
+});
+
 export const teacherSettings = z.strictObject({
   rounds: positive.default(40),
   readers: positive.default(32).describe('readers a round'),
@@ -103,6 +113,7 @@ export const teacherSettings = z.strictObject({
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
   gradientNorm: z.number().positive().default(1),
+  lora: loraSettings.prefault({}),
   checkpointEvery: positive.default(10).describe('C: rounds between full checkpoints'),
   evaluateEvery: positive.default(10).describe('rounds between looks at held-out recall and coverage (dev readers)'),
   evaluateReaders: positive.default(200),

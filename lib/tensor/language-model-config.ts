@@ -135,6 +135,11 @@ export function parameterShapes(config: ModelConfig): Map<string, number[]> {
   return new Map(shapes);
 }
 
+/** The two matrices of a projection's adapter (lora.ts), as PEFT names them: A [rank, in], B [out, rank]. */
+export function adapterNames(projection: string): { a: string; b: string } {
+  return { a: `${projection}.lora_A.weight`, b: `${projection}.lora_B.weight` };
+}
+
 /** Transformers 5 writes rope_parameters, earlier versions rope_theta and, for scaled positions, rope_scaling. */
 function ropeTheta(source: Record<string, unknown>, path: string): number {
   const [parameters, scaling] = ['rope_parameters', 'rope_scaling'].map((key) => {

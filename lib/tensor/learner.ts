@@ -5,6 +5,7 @@ import { type Computation, createComputation } from './computation.ts';
 import type { LanguageModel } from './language-model.ts';
 import type { ModelConfig } from './language-model-config.ts';
 import type { DivergenceName } from './losses.ts';
+import { type AdapterTrainer, createAdapterTrainer, type LoraSettings } from './lora.ts';
 import {
   distillationObjective,
   entropyOf,
@@ -39,7 +40,7 @@ export type Figures = Record<string, number>;
 /** What learners share. A state loaded into a fresh learner continues equal to the bit. */
 export interface Learner {
   state(): TrainerState;
-  load(state: TrainerState): void;
+  load(state: TrainerState): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -48,12 +49,16 @@ export interface PolicyLearner extends Learner {
   update(groups: readonly ScoredGroup[], learningRate: number): Promise<Figures>;
 }
 
+/** With `lora`, adapters learn instead of the parameters, which follow: state and gradient are those of the adapters. */
 export async function createPolicyLearner(
   model: LanguageModel,
-  settings: PolicyObjective & LearnerSettings,
+  settings: PolicyObjective & LearnerSettings & { lora?: LoraSettings },
 ): Promise<PolicyLearner> {
   const { config, parameters } = model;
-  const trainer = createTrainer({ ...settings, parameters, loss: policyObjective(config, settings) });
+  const loss = policyObjective(config, settings);
+  const trainer = settings.lora
+    ? createAdapterTrainer(model, settings.lora, { ...settings, loss })
+    : createTrainer({ ...settings, parameters, loss });
   return {
     ...learnerOf(trainer),
     update: async (groups, learningRate) => {
@@ -163,8 +168,8 @@ export async function logprobs(...of: Parameters<typeof scoreTokens>): Promise<F
   return (await scoreTokens(...of)).logprobs;
 }
 
-function learnerOf(trainer: Trainer): Learner {
-  return { state: trainer.state, load: trainer.load, release: trainer.release };
+function learnerOf(trainer: Trainer | AdapterTrainer): Learner {
+  return { state: trainer.state, load: async (state) => trainer.load(state), release: trainer.release };
 }
 
 /** Micro-batches of groups that the model can read. Throws DataError for others. */
@@ -181,7 +186,7 @@ function uniformStep(trainer: Trainer, budget: number, limits: TokenLimits): Dis
 }
 
 async function stepOn(
-  trainer: Trainer,
+  trainer: Pick<Trainer, 'step'>,
   batches: readonly PackedBatch[],
   feeds: Parameters<Trainer['step']>[0],
   learningRate: number,
