@@ -96,7 +96,7 @@ describe.each(['llama', 'qwen2'])('adapters of %s', (name) => {
     for (const [weight, of] of merged.gradients) {
       if (!weight.endsWith('_proj.weight')) continue;
       const { a, b } = adapterNames(weight.slice(0, -'.weight'.length));
-      const [out, width] = model.parameters.get(weight)?.shape as number[];
+      const [out, width] = parameterShapes(model.config).get(weight) as number[];
       const [A, B] = [a, b].map((key) => state.parameters.get(key)?.data as Float32Array);
       const impliedA = new Float32Array(lora.rank * width);
       const impliedB = new Float32Array(out * lora.rank);
