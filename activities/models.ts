@@ -33,7 +33,7 @@ export function namedModel(name: string, modelsFolder: string, rollout: RolloutS
   const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
   if (!existsSync(join(folder, 'config.json'))) {
     throw new ConfigError(
-      `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json`,
+      `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json. Name a base model or a Hugging Face folder`,
     );
   }
   const model = loadLanguageModel(folder);

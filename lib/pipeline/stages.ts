@@ -52,7 +52,19 @@ const modelName = z.string().describe('a committed base model (models/NAME) or a
 export const warmstartSettings = z.strictObject({
   teacher: modelName.default('base-l'),
   student: modelName.default('base-s'),
-  steps: z.number().int().min(0).default(150).describe('0: start from the model as it is'),
+  studentLayers: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
+  steps: z.number().int().min(0).default(150).describe('0: start from the model as it is (prompt only)'),
+  studentSteps: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('of the student, where it needs others: one that lost layers must learn to do without them'),
   batch: positive.default(32),
   learningRate: z.number().positive().default(1e-3),
 });
