@@ -91,8 +91,12 @@ export async function createDistiller(
     loss: distillationObjective(student.config, teacher.config, { ...settings, vocabulary }),
   });
   const budget = Math.min(microBatchTokens(student.config, settings), microBatchTokens(teacher.config, settings));
-  const maxPositions = Math.min(student.config.maxPositions, teacher.config.maxPositions);
-  return { ...learnerOf(trainer), step: uniformStep(trainer, budget, { vocabularySize: vocabulary, maxPositions }) };
+  // Lists may hold ids of rows that the tokenizer does not use: both can read them, where both have the row.
+  const limits: TokenLimits = {
+    vocabularySize: Math.min(student.config.vocabularySize, teacher.config.vocabularySize),
+    maxPositions: Math.min(student.config.maxPositions, teacher.config.maxPositions),
+  };
+  return { ...learnerOf(trainer), step: uniformStep(trainer, budget, limits) };
 }
 
 export interface SupervisedExample {

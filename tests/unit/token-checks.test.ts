@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../lib/errors.ts';
 import { createDecoder, type GenerateRequest } from '../../lib/tensor/decoder.ts';
-import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
-import { createPolicyLearner, createSupervised, type ScoredGroup, scoreTokens } from '../../lib/tensor/learner.ts';
+import { type LanguageModel, loadLanguageModel } from '../../lib/tensor/language-model.ts';
+import {
+  createDistiller,
+  createPolicyLearner,
+  createSupervised,
+  type ScoredGroup,
+  scoreTokens,
+} from '../../lib/tensor/learner.ts';
 
 const folder = `${import.meta.dirname}/../oracle/data/models/llama`;
 const model = loadLanguageModel(folder);
@@ -98,6 +104,18 @@ describe('a learner', () => {
     expect(error).toBeInstanceOf(DataError);
     expect(String(error)).toMatch(message);
     expect(own.parameters).toEqual(model.parameters);
+  });
+
+  it('from a teacher reads ids of rows that no token has, where both models have the row', async () => {
+    const padded = (): LanguageModel => loadLanguageModel(folder.replace('llama', 'qwen2-padded'));
+    const settings = { adamw, threads: 1, divergence: 'reverse_kl', temperature: 1 } as const;
+    const lists = [{ prompt: Int32Array.of(4), completions: [Int32Array.of(512)] }];
+    const both = await createDistiller(padded(), padded(), settings);
+    expect((await both.step(lists, 1e-3)).loss).toBeCloseTo(0, 5);
+    await both.release();
+    const one = await createDistiller(padded(), model, settings);
+    await expect(one.step(lists, 1e-3)).rejects.toThrow(/list 0 of group 0 holds token id 512/);
+    await one.release();
   });
 
   it('refuses what it cannot read when it learns from examples and when it scores, too', async () => {
