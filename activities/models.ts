@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../lib/errors.ts';
+import type { RolloutSettings } from '../lib/pipeline/stages.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
 import { type LanguageModel, loadLanguageModel, saveLanguageModel } from '../lib/tensor/language-model.ts';
@@ -24,13 +25,23 @@ export async function saveModel(artifacts: Artifacts, model: LanguageModel, made
   }
 }
 
-/** A committed base model by name, or a Hugging Face folder by path. Throws ConfigError, CheckpointError. */
-export function namedModel(name: string, modelsFolder: string): LanguageModel {
+/**
+ * A committed base model by name, or a Hugging Face folder by path, for prompts and lists as long as the settings say. Throws
+ * ConfigError, CheckpointError.
+ */
+export function namedModel(name: string, modelsFolder: string, rollout: RolloutSettings): LanguageModel {
   const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
   if (!existsSync(join(folder, 'config.json'))) {
     throw new ConfigError(
-      `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json`,
+      `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json. Name a base model or a Hugging Face folder`,
     );
   }
-  return loadLanguageModel(folder);
+  const model = loadLanguageModel(folder);
+  const { maxPromptTokens, maxListTokens } = rollout;
+  if (maxPromptTokens + maxListTokens > model.config.maxPositions) {
+    throw new ConfigError(
+      `model "${name}" has ${model.config.maxPositions} positions, teacher.rollout wants prompts of ${maxPromptTokens} tokens and lists of ${maxListTokens}. Lower maxPromptTokens or maxListTokens, or take another model`,
+    );
+  }
+  return model;
 }

@@ -1,7 +1,7 @@
-/** publish: every reader's queries as Arrow and Parquet, and the student as a Hugging Face folder with its card. */
-import { mkdtemp, rm } from 'node:fs/promises';
+/** publish: every reader's queries as Arrow and Parquet, and the student as a Hugging Face folder with its card, and as ONNX. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Dataset, DatasetProfile } from '../lib/data/dataset.ts';
 import type { Reader } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
@@ -13,9 +13,11 @@ import { encodeTable } from '../lib/store/arrow.ts';
 import type { FileContent } from '../lib/store/artifacts.ts';
 import { writeParquet } from '../lib/store/parquet.ts';
 import type { Ref } from '../lib/store/ref.ts';
+import type { FloatDtype } from '../lib/store/safetensors.ts';
 import { createDecoder } from '../lib/tensor/decoder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
 import { countParameters } from '../lib/tensor/parameters.ts';
+import { publishLanguageModel } from '../lib/tensor/published-model.ts';
 import { writeLists } from '../lib/training/lists.ts';
 import type { Evaluation, Experiment } from '../lib/training/results.ts';
 import type { Deps } from './deps.ts';
@@ -26,6 +28,11 @@ import { readRows } from './tables.ts';
 export interface PublishActivities {
   publish(input: StageInput): Promise<StageOutput>;
 }
+
+const storedTypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const satisfies Record<
+  PublishSettings['weights'],
+  FloatDtype
+>;
 
 interface QueryRow {
   reader_id: string;
@@ -70,12 +77,13 @@ export function createPublishActivities(deps: Deps): PublishActivities {
   return {
     async publish(input) {
       const { cleaned, student, studentLog, evaluation, experiment } = input.inputs;
+      const { weights, shardMegabytes, onnx } = input.settings.publish;
       const model = await resources.model(student);
       const rows = await queriesOf(input, model);
       deps.progress(0.9, 'storing queries, student and card');
       const card = modelCard({
         source: (await json<DatasetProfile>(cleaned, 'profile.json')).source,
-        student: { digest: student.digest, parameters: countParameters(model.parameters) },
+        student: { digest: student.digest, parameters: countParameters(model.parameters), weights, onnx },
         rollout: input.settings.teacher.rollout,
         distillation: await distillationOf(studentLog as Ref<'log'>),
         seed: input.seed,
@@ -92,10 +100,16 @@ export function createPublishActivities(deps: Deps): PublishActivities {
           'queries.parquet': { path: parquet },
           'student/README.md': Buffer.from(card),
         };
-        // A stored model is a Hugging Face folder, float32: published as it was tested, to the byte.
-        const folder = await artifacts.folder(student);
-        for (const { name } of (await artifacts.manifest(student)).files)
-          files[`student/${name}`] = { path: join(folder, name) };
+        const folder = join(scratch, 'student');
+        publishLanguageModel(model, folder, {
+          dtype: storedTypes[weights],
+          maxShardBytes: shardMegabytes * 1e6,
+          onnx,
+        });
+        for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+          const path = join(entry.parentPath, entry.name);
+          if (entry.isFile()) files[`student/${relative(folder, path)}`] = { path };
+        }
         const published = await artifacts.put('published', files, madeBy(input));
         const written = rows.reduce((sum, { queries }) => sum + queries.length, 0);
         const perReader = written / Math.max(1, rows.length);

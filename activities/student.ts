@@ -50,7 +50,7 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     if (held && held.key === key && held.step === step) return held;
     await drop();
     const opened = await open(input);
-    if (state) opened.learner.load(await loadLearner(artifacts, state.learner));
+    if (state) await opened.learner.load(await loadLearner(artifacts, state.learner));
     held = { key, step, ...opened };
     return held;
   };

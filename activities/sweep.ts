@@ -22,7 +22,7 @@ export function createSweepActivities(deps: Deps): SweepActivities {
   const resources = createResources(artifacts);
   return {
     async warmArm({ input, model: name }) {
-      const model = namedModel(name, deps.modelsFolder);
+      const model = namedModel(name, deps.modelsFolder, input.settings.teacher.rollout);
       await warmStart(
         model,
         name,

@@ -47,7 +47,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     const model = await resources.model(input.inputs.teacherStart);
     const learner = await createPolicyLearner(model, learnerSettings(input, threads));
     const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner };
-    learner.load(await loadLearner(artifacts, state.checkpoint));
+    await learner.load(await loadLearner(artifacts, state.checkpoint));
     for (const [i, batch] of state.batches.entries()) {
       deps.progress(i / state.batches.length, `replaying stored round ${batch.round + 1}`);
       await applyBatch(input, rebuilt, batch);
@@ -290,7 +290,7 @@ async function heldOut(
 }
 
 function learnerSettings(
-  { settings: { teacher } }: StageInput,
+  { settings: { teacher }, seed }: StageInput,
   threads: number,
 ): Parameters<typeof createPolicyLearner>[1] {
   return {
@@ -302,6 +302,7 @@ function learnerSettings(
     temperature: teacher.rollout.temperature,
     adamw: { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: teacher.weightDecay, gradientNorm: teacher.gradientNorm },
     threads,
+    ...(teacher.lora.rank > 0 ? { lora: { ...teacher.lora, seed } } : {}),
   };
 }
 

@@ -1,10 +1,12 @@
 /** warmstart: teacher and student learn from weak labels what a list is, before any reward. */
 import type { Dataset } from '../lib/data/dataset.ts';
+import { ConfigError } from '../lib/errors.ts';
 import { completionOf, promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { Random } from '../lib/random.ts';
 import type { Embedder } from '../lib/retrieval/embedder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
+import { withFewerLayers } from '../lib/tensor/fewer-layers.ts';
 import { countParameters } from '../lib/tensor/parameters.ts';
 import { createLabeler } from '../lib/training/labels.ts';
 import { trainSupervised } from '../lib/training/supervised.ts';
@@ -25,20 +27,24 @@ export function createWarmstartActivities(deps: Deps): WarmstartActivities {
       const { warmstart } = input.settings;
       const dataset = await resources.dataset(input.inputs.cleaned);
       const embedder = await resources.embedder(input.inputs.encoder);
-      const start = async (name: string, from: number): Promise<{ model: LanguageModel; loss: number }> => {
-        const model = namedModel(name, deps.modelsFolder);
+      const start = async (
+        name: string,
+        { layers, steps, from }: { layers: number; steps: number; from: number },
+      ): Promise<{ model: LanguageModel; loss: number }> => {
+        const model = shortened(namedModel(name, deps.modelsFolder, input.settings.teacher.rollout), name, layers);
         const loss = await warmStart(
           model,
           name,
-          warmstart.steps,
+          steps,
           { input, dataset, embedder, threads: deps.threads },
           (fraction, now) =>
             deps.progress(from + fraction / 2, `warm start of ${name}: loss ${now.toFixed(2)} nats a token`),
         );
         return { model, loss };
       };
-      const teacher = await start(warmstart.teacher, 0);
-      const student = await start(warmstart.student, 0.5);
+      const { steps, studentSteps = steps, studentLayers } = warmstart;
+      const teacher = await start(warmstart.teacher, { layers: 0, steps, from: 0 });
+      const student = await start(warmstart.student, { layers: studentLayers, steps: studentSteps, from: 0.5 });
       const outputs = {
         teacherStart: await saveModel(artifacts, teacher.model, madeBy(input)),
         studentStart: await saveModel(artifacts, student.model, madeBy(input)),
@@ -55,7 +61,7 @@ export function createWarmstartActivities(deps: Deps): WarmstartActivities {
           teacher_loss: finite(teacher.loss),
           student_loss: finite(student.loss),
         },
-        headline: `teacher of ${millions(sizes.teacher)} and student of ${millions(sizes.student)} parameters${warmstart.steps > 0 ? `, label loss ${teacher.loss.toFixed(2)} and ${student.loss.toFixed(2)} nats a token` : ', as they are'}`,
+        headline: `teacher of ${millions(sizes.teacher)} and student of ${millions(sizes.student)} parameters; ${lossOf('teacher', teacher.loss)}, ${lossOf('student', student.loss)}`,
       };
     },
   };
@@ -99,6 +105,19 @@ export async function warmStart(
     report: (step, now) => report((step + 1) / steps, now),
   });
   return loss;
+}
+
+/** The model with so many of its layers; 0: as it is. Throws ConfigError. */
+function shortened(model: LanguageModel, name: string, layers: number): LanguageModel {
+  if (layers === 0) return model;
+  if (layers <= model.config.layers) return withFewerLayers(model, layers);
+  throw new ConfigError(
+    `warmstart.studentLayers is ${layers}, model "${name}" has ${model.config.layers}. Set at most so many, or 0 for all`,
+  );
+}
+
+function lossOf(name: string, loss: number): string {
+  return Number.isFinite(loss) ? `label loss of the ${name} ${loss.toFixed(2)} nats a token` : `${name} as it is`;
 }
 
 function millions(parameters: number): string {

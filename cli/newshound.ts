@@ -117,6 +117,19 @@ program
   });
 
 program
+  .command('fetch-model')
+  .description(
+    'fetch a model from the Hugging Face hub, to be named as teacher or student; goes on with what was begun',
+  )
+  .argument('<model>', 'OWNER/NAME')
+  .option('--folder <folder>', 'where to; default: NAME')
+  .option('--revision <revision>', 'branch, tag or commit', 'main')
+  .action(async (model: string, options: { folder?: string; revision: string }) => {
+    const { fetchInto } = await import('./fetch-model.ts');
+    await fetchInto(model, options, process.env, createDisplay(process.stdout).line);
+  });
+
+program
   .command('doctor')
   .description('check that everything is there that a run needs')
   .action(async () => {

@@ -1,5 +1,6 @@
 /** A reader becomes a prompt; a completion becomes a list of queries. Signals are strangers' text: they are data here, never syntax. */
 import type { Signal, SignalKind } from '../data/rows.ts';
+import { ConfigError } from '../errors.ts';
 import { type ChatMessage, chatMessages } from './chat-prompt.ts';
 
 /** What the prompt needs of a tokenizer (tensor/tokenizer.ts). */
@@ -33,6 +34,7 @@ const MAX_QUERY_CHARACTERS = 120;
 /**
  * Token ids of the prompt for a reader's signals (oldest first), at most `maxPromptTokens` long: the oldest give way.
  * Base models: kind token and text of each signal, newest last, then `<|list|>`. Chat models: the template around chat-prompt.ts.
+ * Throws ConfigError where the instruction alone is longer, or the tokenizer fits no prompt.
  */
 export function promptOf(signals: readonly Signal[], tokenizer: PromptTokenizer, maxPromptTokens: number): Int32Array {
   const list = tokenizer.id('<|list|>');
@@ -43,7 +45,10 @@ export function promptOf(signals: readonly Signal[], tokenizer: PromptTokenizer,
 
 /** Token ids of a list as training wants it written: its lines, then the token that ends it. Ids of an ill-formed list are kept as they are. */
 export function completionOf(list: string, tokenizer: PromptTokenizer): Int32Array {
-  if (tokenizer.stopIds.length === 0) throw new Error('the tokenizer names no token that ends a completion');
+  if (tokenizer.stopIds.length === 0)
+    throw new ConfigError(
+      'the tokenizer names no token that ends a completion. Take a model whose generation_config.json has an eos_token_id',
+    );
   const isBase = tokenizer.id('<|list|>') !== undefined;
   const lines = list.split('\n').map((line) => (isBase && line !== '' ? wordStart(line) : line));
   return Int32Array.from([...Array.from(tokenizer.encodeText(lines.join('\n'))), tokenizer.stopIds[0]]);
@@ -94,13 +99,16 @@ function basePrompt(signals: readonly Signal[], tokenizer: PromptTokenizer, most
 }
 
 function chatPrompt(signals: readonly Signal[], tokenizer: PromptTokenizer, most: number): Int32Array {
-  if (!tokenizer.chat) throw new Error('the tokenizer has neither <|list|> nor a chat template: it fits no prompt');
+  if (!tokenizer.chat)
+    throw new ConfigError(
+      'the tokenizer has neither <|list|> nor a chat template: it fits no prompt. Take an instruction-tuned model, or a base model of this project',
+    );
   for (let oldest = 0; ; oldest++) {
     const ids = tokenizer.chat(chatMessages(signals.slice(oldest)));
     if (ids.length <= most) return Int32Array.from(ids);
     if (oldest >= signals.length) {
-      throw new Error(
-        `the instruction alone takes ${ids.length} tokens; raise rollout.maxPromptTokens (now ${most}) above it`,
+      throw new ConfigError(
+        `the instruction alone takes ${ids.length} tokens, teacher.rollout.maxPromptTokens is ${most}. Raise it`,
       );
     }
   }
@@ -114,7 +122,7 @@ function wordStart(text: string): string {
 function idOf(tokenizer: PromptTokenizer, token: string): number {
   const id = tokenizer.id(token);
   if (id === undefined)
-    throw new Error(`the tokenizer knows <|list|> but not ${token}: not a base model of this project`);
+    throw new ConfigError(`the tokenizer knows <|list|> but not ${token}: not a base model of this project`);
   return id;
 }
 

@@ -52,7 +52,19 @@ const modelName = z.string().describe('a committed base model (models/NAME) or a
 export const warmstartSettings = z.strictObject({
   teacher: modelName.default('base-l'),
   student: modelName.default('base-s'),
-  steps: z.number().int().min(0).default(150).describe('0: start from the model as it is'),
+  studentLayers: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
+  steps: z.number().int().min(0).default(150).describe('0: start from the model as it is (prompt only)'),
+  studentSteps: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('of the student, where it needs others: one that lost layers must learn to do without them'),
   batch: positive.default(32),
   learningRate: z.number().positive().default(1e-3),
 });
@@ -85,6 +97,16 @@ export const rewardWeights = z.strictObject({
 
 export const lossNames = ['dr_grpo', 'grpo', 'dapo', 'gspo'] as const;
 
+const loraSettings = z.strictObject({
+  rank: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('of low-rank adapters that learn and are merged into the weights; 0: all parameters learn'),
+  alpha: z.number().positive().default(32).describe('adapters are scaled by alpha / rank'),
+});
+
 export const teacherSettings = z.strictObject({
   rounds: positive.default(40),
   readers: positive.default(32).describe('readers a round'),
@@ -103,6 +125,7 @@ export const teacherSettings = z.strictObject({
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
   gradientNorm: z.number().positive().default(1),
+  lora: loraSettings.prefault({}),
   checkpointEvery: positive.default(10).describe('C: rounds between full checkpoints'),
   evaluateEvery: positive.default(10).describe('rounds between looks at held-out recall and coverage (dev readers)'),
   evaluateReaders: positive.default(200),
@@ -169,6 +192,14 @@ export const publishSettings = z.strictObject({
     .enum(['all', 'train', 'dev', 'test'])
     .default('all')
     .describe('readers whose queries are published; all: each reader once, as of its latest split'),
+  weights: z
+    .enum(['float32', 'float16', 'bfloat16'])
+    .default('float32')
+    .describe('of the published student; float32: as it was tested, to the bit'),
+  shardMegabytes: positive
+    .default(2000)
+    .describe('a file of weights is no larger: above it they are written in shards'),
+  onnx: z.boolean().default(true).describe('the student as ONNX too (float32, with KV cache), for other runtimes'),
 });
 
 /** A stage of the pipeline: the section of settings it reads, the artifacts it takes (by output name) and makes. */

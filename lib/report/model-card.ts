@@ -1,14 +1,14 @@
 /** The model card of the published student: Markdown, as Hugging Face shows it. */
 import type { Interval } from '../method/bootstrap.ts';
 import type { Evaluation, Experiment } from '../training/results.ts';
-import type { RolloutSettings } from '../pipeline/stages.ts';
+import type { PublishSettings, RolloutSettings } from '../pipeline/stages.ts';
 import { methodNames } from './results.ts';
 import { written } from './text.ts';
 
 export interface ModelCard {
   /** Where readers and articles came from. */
   source: 'world' | 'mind' | 'warehouse';
-  student: { digest: string; parameters: number };
+  student: { digest: string; parameters: number } & Pick<PublishSettings, 'weights' | 'onnx'>;
   rollout: RolloutSettings;
   /** Divergence from the teacher in nats a token, at the first step and over the last tenth of them; null: not logged. */
   distillation: { steps: number; first: number; last: number } | null;
@@ -68,12 +68,17 @@ Learnt from ${sources[source]}; e-mail addresses, phone and card numbers were ma
 \`queries.arrow\` and \`queries.parquet\` beside this folder hold its queries for ${readers.toLocaleString('en')} readers.`;
 }
 
-function use({ rollout }: ModelCard): string {
+function use({ rollout, student: { weights, onnx } }: ModelCard): string {
+  const elsewhere = onnx
+    ? ' As ONNX (`onnx/model.onnx`, float32, with KV cache) it loads with transformers.js (`dtype: "fp32"`) and onnxruntime-genai.'
+    : '';
   return `## Use
 
-Loads with Transformers (\`AutoModelForCausalLM\`, \`AutoTokenizer\`). A base model of newshound reads \`<|search|>\`, \`<|page|>\` or \`<|click|>\` and the text of each
-signal in lower case, newest last, then \`<|list|>\`; it writes a query a line. Other models read their chat template. At most ${rollout.maxPromptTokens} tokens in, ${rollout.maxListTokens} out,
-temperature ${rollout.temperature}. Signals are strangers' text: encode them as plain text, so that a special token written in them stays text.`;
+Loads with Transformers (\`AutoModelForCausalLM\`, \`AutoTokenizer\`), weights in ${weights}.${elsewhere}
+
+A base model of newshound reads \`<|search|>\`, \`<|page|>\` or \`<|click|>\` and the text of each signal in lower case, newest last, then
+\`<|list|>\`; it writes a query a line. Other models read their chat template. At most ${rollout.maxPromptTokens} tokens in, ${rollout.maxListTokens} out, temperature
+${rollout.temperature}. Signals are strangers' text: encode them as plain text, so that a special token written in them stays text.`;
 }
 
 function training({ distillation, evaluation }: ModelCard): string {

@@ -8,6 +8,7 @@ import { prefillGraph, stepGraph } from './decode-graphs.ts';
 import { type CacheShape, createKvCache, type KvCache, type Placement, type PromptMemory } from './kv-cache.ts';
 import type { LanguageModel } from './language-model.ts';
 import { drawToken, type Filters, greedyToken } from './sampling.ts';
+import { checkPrompts } from './token-checks.ts';
 
 export interface GenerateRequest extends Filters {
   /** Token ids, at least one each. */
@@ -33,7 +34,10 @@ export interface Completion {
 }
 
 export interface Decoder {
-  /** Lists of each prompt: [prompt][sample]. Throws NumericsError when the model yields no finite probability. */
+  /**
+   * Lists of each prompt: [prompt][sample]. Throws NumericsError when the model yields no finite probability, DataError for a prompt that
+   * the model cannot read, RangeError for a request without lists or tokens.
+   */
   generate(request: GenerateRequest): Promise<Completion[][]>;
   release(): Promise<void>;
 }
@@ -61,6 +65,8 @@ export function createDecoder(
   return {
     generate: async (request) => {
       const { prompts, samples } = request;
+      checkRequest(request);
+      checkPrompts(prompts, request.maxTokens, config);
       const atOnce = Math.max(1, Math.floor(rows / samples));
       const lists = prompts.map((_, prompt) =>
         Array.from({ length: samples }, (__, sample) => newList(prompt, sample, request)),
@@ -76,6 +82,12 @@ export function createDecoder(
       await step.release();
     },
   };
+}
+
+function checkRequest({ samples, maxTokens, temperature }: GenerateRequest): void {
+  if (samples < 1 || maxTokens < 1)
+    throw new RangeError(`${samples} lists of ${maxTokens} tokens: both must be at least 1`);
+  if (!(temperature >= 0)) throw new RangeError(`a temperature must be 0 or more, it is ${temperature}`);
 }
 
 interface List {
@@ -127,7 +139,6 @@ async function readPrompts(
     const last = new Int32Array(count);
     some.forEach((prompt, index) => {
       const { length } = prompts[prompt];
-      if (length === 0) throw new RangeError(`prompt ${prompt} is empty`);
       ids.set(prompts[prompt], index * paddedLength);
       last[index] = index * paddedLength + length - 1;
     });

@@ -16,8 +16,12 @@ export interface ModelConfig {
   rmsEpsilon: number;
   /** The output layer is the embedding table. */
   tiedEmbeddings: boolean;
-  /** Biases on the query, key and value projections (Qwen2). */
+  /** Biases on the query, key and value projections (Qwen2, and Llama's attention_bias). */
   attentionBias: boolean;
+  /** A bias on the projection that attention ends with (Llama's attention_bias). Default: none. */
+  outputBias?: boolean;
+  /** Biases on the three projections of the feed-forward part (Llama's mlp_bias). Default: none. */
+  mlpBias?: boolean;
   maxPositions: number;
 }
 
@@ -28,7 +32,7 @@ export function parseModelConfig(json: unknown, path: string): ModelConfig {
   const source = json as Record<string, unknown>;
   const family = source.model_type;
   if (family !== 'llama' && family !== 'qwen2') {
-    throw unsupported(path, `model_type ${JSON.stringify(family)}`, 'take a Llama or Qwen2 model');
+    throw unsupported(path, architectureName(source), 'Take a model of a supported architecture: llama, qwen2');
   }
   const number = (key: string, fallback?: number): number => {
     const value = source[key] ?? fallback;
@@ -38,21 +42,28 @@ export function parseModelConfig(json: unknown, path: string): ModelConfig {
       problem: `${key} must be a positive number, it is ${JSON.stringify(source[key])}`,
     });
   };
-  const heads = number('num_attention_heads');
+  const size = (key: string, fallback?: number): number => {
+    const value = number(key, fallback);
+    if (Number.isInteger(value)) return value;
+    throw new CheckpointError({ path, problem: `${key} must be a whole number, it is ${value}` });
+  };
+  const heads = size('num_attention_heads');
   const config: ModelConfig = {
     family,
-    vocabularySize: number('vocab_size'),
-    hiddenSize: number('hidden_size'),
-    intermediateSize: number('intermediate_size'),
-    layers: number('num_hidden_layers'),
+    vocabularySize: size('vocab_size'),
+    hiddenSize: size('hidden_size'),
+    intermediateSize: size('intermediate_size'),
+    layers: size('num_hidden_layers'),
     heads,
-    keyValueHeads: number('num_key_value_heads', heads),
-    headDim: number('head_dim', Math.floor(number('hidden_size') / heads)),
+    keyValueHeads: size('num_key_value_heads', heads),
+    headDim: size('head_dim', Math.floor(size('hidden_size') / heads)),
     ropeTheta: ropeTheta(source, path),
     rmsEpsilon: number('rms_norm_eps', 1e-6),
     tiedEmbeddings: source.tie_word_embeddings === true,
-    attentionBias: family === 'qwen2',
-    maxPositions: number('max_position_embeddings', 2048),
+    attentionBias: family === 'qwen2' || source.attention_bias === true,
+    ...(family === 'llama' && source.attention_bias === true ? { outputBias: true } : {}),
+    ...(family === 'llama' && source.mlp_bias === true ? { mlpBias: true } : {}),
+    maxPositions: size('max_position_embeddings', 2048),
   };
   refuseUnsupported(source, config, path);
   return config;
@@ -80,7 +91,9 @@ export function modelConfigJson(
     rope_theta: config.ropeTheta,
     rope_parameters: { rope_theta: config.ropeTheta, rope_type: 'default' },
     tie_word_embeddings: config.tiedEmbeddings,
-    ...(family === 'llama' ? { attention_bias: false, mlp_bias: false } : { use_sliding_window: false }),
+    ...(family === 'llama'
+      ? { attention_bias: config.attentionBias, mlp_bias: config.mlpBias === true }
+      : { use_sliding_window: false }),
     attention_dropout: 0,
     use_cache: true,
     ...more,
@@ -105,36 +118,63 @@ export function parameterShapes(config: ModelConfig): Map<string, number[]> {
       shapes.push([`${attention}.${name}_proj.weight`, [width, d]]);
       if (config.attentionBias) shapes.push([`${attention}.${name}_proj.bias`, [width]]);
     }
-    shapes.push(
-      [`${attention}.o_proj.weight`, [d, queries]],
-      [`${prefix}.post_attention_layernorm.weight`, [d]],
-      [`${prefix}.mlp.gate_proj.weight`, [ff, d]],
-      [`${prefix}.mlp.up_proj.weight`, [ff, d]],
-      [`${prefix}.mlp.down_proj.weight`, [d, ff]],
-    );
+    shapes.push([`${attention}.o_proj.weight`, [d, queries]]);
+    if (config.outputBias) shapes.push([`${attention}.o_proj.bias`, [d]]);
+    shapes.push([`${prefix}.post_attention_layernorm.weight`, [d]]);
+    for (const [name, width, from] of [
+      ['gate', ff, d],
+      ['up', ff, d],
+      ['down', d, ff],
+    ] as const) {
+      shapes.push([`${prefix}.mlp.${name}_proj.weight`, [width, from]]);
+      if (config.mlpBias) shapes.push([`${prefix}.mlp.${name}_proj.bias`, [width]]);
+    }
   }
   shapes.push(['model.norm.weight', [d]]);
   if (!config.tiedEmbeddings) shapes.push(['lm_head.weight', [config.vocabularySize, d]]);
   return new Map(shapes);
 }
 
-/** Transformers 5 writes rope_parameters, earlier versions rope_theta and rope_scaling. */
+/** The two matrices of a projection's adapter (lora.ts), as PEFT names them: A [rank, in], B [out, rank]. */
+export function adapterNames(projection: string): { a: string; b: string } {
+  return { a: `${projection}.lora_A.weight`, b: `${projection}.lora_B.weight` };
+}
+
+/** Transformers 5 writes rope_parameters, earlier versions rope_theta and, for scaled positions, rope_scaling. */
 function ropeTheta(source: Record<string, unknown>, path: string): number {
-  const rope = (source.rope_parameters ?? source.rope_scaling ?? {}) as Record<string, unknown>;
-  const type = rope.rope_type ?? rope.type ?? 'default';
-  if (type !== 'default')
-    throw unsupported(path, `rope type ${JSON.stringify(type)}`, 'take a model with plain rotary embeddings');
-  const theta = rope.rope_theta ?? source.rope_theta ?? 10000;
+  const [parameters, scaling] = ['rope_parameters', 'rope_scaling'].map((key) => {
+    const rope = source[key] ?? {};
+    if (typeof rope !== 'object' || Array.isArray(rope))
+      throw new CheckpointError({ path, problem: `${key} must be an object, it is ${JSON.stringify(rope)}` });
+    return rope as Record<string, unknown>;
+  });
+  for (const rope of [parameters, scaling]) {
+    const type = rope.rope_type ?? rope.type ?? 'default';
+    if (type !== 'default')
+      throw unsupported(
+        path,
+        `rope type ${JSON.stringify(type)}`,
+        'Take a model with plain rotary embeddings (rope type "default")',
+      );
+  }
+  for (const where of [source, parameters]) {
+    const share = where.partial_rotary_factor ?? 1;
+    if (share !== 1) throw unsupported(path, `partial_rotary_factor ${JSON.stringify(share)}`);
+  }
+  const theta = parameters.rope_theta ?? scaling.rope_theta ?? source.rope_theta ?? 10000;
   if (typeof theta === 'number' && theta > 0) return theta;
   throw new CheckpointError({ path, problem: `rope_theta must be a positive number, it is ${JSON.stringify(theta)}` });
 }
 
 function refuseUnsupported(source: Record<string, unknown>, config: ModelConfig, path: string): void {
-  if ((source.hidden_act ?? 'silu') !== 'silu')
-    throw unsupported(path, `hidden_act ${JSON.stringify(source.hidden_act)}`);
-  for (const key of ['attention_bias', 'mlp_bias', 'use_sliding_window']) {
-    if (source[key] === true) throw unsupported(path, `${key} = true`);
-  }
+  const activation = source.hidden_act ?? 'silu';
+  if (activation !== 'silu' && activation !== 'swish')
+    throw unsupported(path, `hidden_act ${JSON.stringify(activation)}`, 'Take a model with "silu"');
+  const layerTypes = Array.isArray(source.layer_types) ? source.layer_types : [];
+  if (source.use_sliding_window === true || layerTypes.some((type) => type !== 'full_attention'))
+    throw unsupported(path, 'attention in a sliding window', 'Take a model that attends to all positions');
+  if (source.quantization_config)
+    throw unsupported(path, 'a quantized checkpoint', 'Take the float32, float16 or bfloat16 one');
   if (config.heads % config.keyValueHeads !== 0) {
     throw new CheckpointError({
       path,
@@ -144,6 +184,12 @@ function refuseUnsupported(source: Record<string, unknown>, config: ModelConfig,
   if (config.headDim % 2 !== 0) throw unsupported(path, `an odd head_dim (${config.headDim})`);
 }
 
-function unsupported(path: string, what: string, remedy = 'take another model'): CheckpointError {
+/** As its config.json names it. */
+function architectureName({ model_type: type, architectures }: Record<string, unknown>): string {
+  if (type !== undefined) return `model_type ${JSON.stringify(type)}`;
+  return `a config.json without model_type (architectures ${JSON.stringify(architectures ?? [])})`;
+}
+
+function unsupported(path: string, what: string, remedy = 'Take another model'): CheckpointError {
   return new CheckpointError({ path, problem: `${what} is not supported`, remedy });
 }

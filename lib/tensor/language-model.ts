@@ -2,14 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError, NumericsError } from '../errors.ts';
-import {
-  asFloat32,
-  asStored,
-  type FloatDtype,
-  readSafetensors,
-  type StoredTensor,
-  writeSafetensors,
-} from '../store/safetensors.ts';
+import { defaultShardBytes, writeCheckpoint } from '../store/checkpoint-files.ts';
+import { asFloat32, asStored, type FloatDtype, readSafetensors, type StoredTensor } from '../store/safetensors.ts';
+import { sizeOf } from './graph.ts';
 import { type ModelConfig, modelConfigJson, parameterShapes, parseModelConfig } from './language-model-config.ts';
 import type { Parameters } from './parameters.ts';
 import { openTokenizer, type Tokenizer } from './tokenizer.ts';
@@ -45,33 +40,42 @@ export function loadLanguageModel(folder: string): LanguageModel {
   return { config, parameters, tokenizer };
 }
 
+export interface SaveSettings {
+  dtype: FloatDtype;
+  /** Of one file of weights at most: above it they are written as shards with an index. Default: 2 GB. */
+  maxShardBytes?: number;
+}
+
 /**
  * Writes config.json, generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja where the model has one, and
- * model.safetensors in `dtype`. Equal models give equal bytes. Throws NumericsError, naming it, for a weight that is not finite in `dtype`.
+ * model.safetensors (or its shards) in `dtype`. Equal models give equal bytes. Throws NumericsError, naming it, for a weight that is not
+ * finite in `dtype`, before anything is written.
  */
-export function saveLanguageModel(model: LanguageModel, folder: string, { dtype }: { dtype: FloatDtype }): void {
+export function saveLanguageModel(model: LanguageModel, folder: string, settings: SaveSettings): void {
   const { config, parameters, tokenizer } = model;
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, shape] of parameterShapes(config)) {
+  const { dtype, maxShardBytes = defaultShardBytes } = settings;
+  const shapes = parameterShapes(config);
+  const stored = (name: string): StoredTensor => {
     const parameter = parameters.get(name);
     if (!parameter) throw new RangeError(`the model has no ${name}`);
-    const tensor = asStored(shape, parameter.data, dtype);
-    if (!asFloat32(tensor, name, folder).every(Number.isFinite)) {
+    return asStored(shapes.get(name) as number[], parameter.data, dtype);
+  };
+  for (const name of shapes.keys()) {
+    if (!asFloat32(stored(name), name, folder).every(Number.isFinite)) {
       throw new NumericsError(
         `${name} holds numbers that are not finite in ${dtype}: nothing was written to ${folder}`,
       );
     }
-    tensors.set(name, tensor);
   }
   const ids = {
-    bos_token_id: null,
+    bos_token_id: tokenizer.beginId ?? null,
     eos_token_id: tokenizer.stopIds.length === 1 ? tokenizer.stopIds[0] : tokenizer.stopIds,
     pad_token_id: tokenizer.padId ?? null,
   };
   const { files } = tokenizer;
   const json: Record<string, unknown> = {
     'config.json': modelConfigJson(config, { ...ids, dtype: dtypeNames[dtype], torch_dtype: dtypeNames[dtype] }),
-    'generation_config.json': ids,
+    'generation_config.json': { ...files.generation, ...ids },
     'tokenizer.json': files.tokenizer,
     'tokenizer_config.json': tokenizerConfig(model),
   };
@@ -79,7 +83,9 @@ export function saveLanguageModel(model: LanguageModel, folder: string, { dtype 
   for (const [name, value] of Object.entries(json))
     writeFileSync(join(folder, name), `${JSON.stringify(value, null, 1)}\n`);
   if (files.chatTemplate !== null) writeFileSync(join(folder, 'chat_template.jinja'), files.chatTemplate);
-  writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(tensors, { format: 'pt' }));
+  const width = dtype === 'F32' ? 4 : 2;
+  const bytes = new Map(Array.from(shapes, ([name, shape]) => [name, width * sizeOf(shape)]));
+  writeCheckpoint(folder, { bytes, tensor: stored, maxShardBytes });
 }
 
 const dtypeNames: Record<FloatDtype, string> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
@@ -124,6 +130,7 @@ function tokenizerConfig({ config, tokenizer }: LanguageModel): Record<string, u
     tokenizer_class: 'PreTrainedTokenizerFast',
     clean_up_tokenization_spaces: false,
     model_max_length: config.maxPositions,
+    bos_token: named(tokenizer.beginId),
     eos_token: named(tokenizer.stopIds[0]),
     pad_token: named(tokenizer.padId),
     ...original,

@@ -1,9 +1,11 @@
 /** Language models learn: from scored groups, from a teacher, from examples. All change the model's parameters in place. */
+import { DataError } from '../errors.ts';
 import type { AdamwSettings } from './adamw.ts';
 import { type Computation, createComputation } from './computation.ts';
 import type { LanguageModel } from './language-model.ts';
 import type { ModelConfig } from './language-model-config.ts';
 import type { DivergenceName } from './losses.ts';
+import { type AdapterTrainer, createAdapterTrainer, type LoraSettings } from './lora.ts';
 import {
   distillationObjective,
   entropyOf,
@@ -20,6 +22,7 @@ import {
 } from './objectives.ts';
 import { logProbAt } from './ops.ts';
 import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
+import { checkGroups, type TokenLimits } from './token-checks.ts';
 import { createTrainer, type StepResult, type Trainer, type TrainerState } from './trainer.ts';
 
 export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
@@ -37,7 +40,7 @@ export type Figures = Record<string, number>;
 /** What learners share. A state loaded into a fresh learner continues equal to the bit. */
 export interface Learner {
   state(): TrainerState;
-  load(state: TrainerState): void;
+  load(state: TrainerState): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -46,16 +49,20 @@ export interface PolicyLearner extends Learner {
   update(groups: readonly ScoredGroup[], learningRate: number): Promise<Figures>;
 }
 
+/** With `lora`, adapters learn instead of the parameters, which follow: state and gradient are those of the adapters. */
 export async function createPolicyLearner(
   model: LanguageModel,
-  settings: PolicyObjective & LearnerSettings,
+  settings: PolicyObjective & LearnerSettings & { lora?: LoraSettings },
 ): Promise<PolicyLearner> {
   const { config, parameters } = model;
-  const trainer = createTrainer({ ...settings, parameters, loss: policyObjective(config, settings) });
+  const loss = policyObjective(config, settings);
+  const trainer = settings.lora
+    ? createAdapterTrainer(model, settings.lora, { ...settings, loss })
+    : createTrainer({ ...settings, parameters, loss });
   return {
     ...learnerOf(trainer),
     update: async (groups, learningRate) => {
-      const batches = packGroups(tokenGroups(groups), microBatchTokens(config, settings));
+      const batches = pack(tokenGroups(groups), microBatchTokens(config, settings), config);
       return figures(await stepOn(trainer, batches, policyFeeds(batches, groups, settings), learningRate), batches);
     },
   };
@@ -84,7 +91,12 @@ export async function createDistiller(
     loss: distillationObjective(student.config, teacher.config, { ...settings, vocabulary }),
   });
   const budget = Math.min(microBatchTokens(student.config, settings), microBatchTokens(teacher.config, settings));
-  return { ...learnerOf(trainer), step: uniformStep(trainer, budget) };
+  // Lists may hold ids of rows that the tokenizer does not use: both can read them, where both have the row.
+  const limits: TokenLimits = {
+    vocabularySize: Math.min(student.config.vocabularySize, teacher.config.vocabularySize),
+    maxPositions: Math.min(student.config.maxPositions, teacher.config.maxPositions),
+  };
+  return { ...learnerOf(trainer), step: uniformStep(trainer, budget, limits) };
 }
 
 export interface SupervisedExample {
@@ -103,7 +115,7 @@ export async function createSupervised(model: LanguageModel, settings: LearnerSe
   const { config, parameters } = model;
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config) });
   const budget = microBatchTokens(config, settings);
-  const step = uniformStep(trainer, budget);
+  const step = uniformStep(trainer, budget, config);
   const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
     examples.map(({ prompt, completion }) => ({ prompt, completions: [completion] }));
   return {
@@ -111,7 +123,7 @@ export async function createSupervised(model: LanguageModel, settings: LearnerSe
     step: (examples, learningRate) => step(groupsOf(examples), learningRate),
     evaluate: async (examples) => {
       let loss = 0;
-      for (const feeds of uniformFeeds(packGroups(groupsOf(examples), budget)))
+      for (const feeds of uniformFeeds(pack(groupsOf(examples), budget, config)))
         loss += (await trainer.evaluate(feeds)).loss;
       return loss;
     },
@@ -142,7 +154,7 @@ export async function scoreTokens(
   const empty = (): Float32Array[][] => groups.map(({ completions }) => completions.map(() => new Float32Array()));
   const scores: TokenScores = { logprobs: empty(), entropies: empty() };
   try {
-    for (const batch of packGroups(groups, microBatchTokens(config, settings))) {
+    for (const batch of pack(groups, microBatchTokens(config, settings), config)) {
       const values = (await computation.run(packedFeeds(batch))) as Record<keyof TokenScores, Float32Array>;
       for (const { group, completion, start, length } of batch.pieces) {
         scores.logprobs[group][completion] = values.logprobs.slice(start, start + length);
@@ -160,24 +172,31 @@ export async function logprobs(...of: Parameters<typeof scoreTokens>): Promise<F
   return (await scoreTokens(...of)).logprobs;
 }
 
-function learnerOf(trainer: Trainer): Learner {
-  return { state: trainer.state, load: trainer.load, release: trainer.release };
+function learnerOf(trainer: Trainer | AdapterTrainer): Learner {
+  return { state: trainer.state, load: async (state) => trainer.load(state), release: trainer.release };
 }
 
-function uniformStep(trainer: Trainer, budget: number): Distiller['step'] {
+/** Micro-batches of groups that the model can read. Throws DataError for others. */
+function pack(groups: readonly TokenGroup[], budget: number, limits: TokenLimits): PackedBatch[] {
+  checkGroups(groups, limits);
+  return packGroups(groups, budget);
+}
+
+function uniformStep(trainer: Trainer, budget: number, limits: TokenLimits): Distiller['step'] {
   return async (groups, learningRate) => {
-    const batches = packGroups(groups, budget);
+    const batches = pack(groups, budget, limits);
     return figures(await stepOn(trainer, batches, uniformFeeds(batches), learningRate), batches);
   };
 }
 
 async function stepOn(
-  trainer: Trainer,
+  trainer: Pick<Trainer, 'step'>,
   batches: readonly PackedBatch[],
   feeds: Parameters<Trainer['step']>[0],
   learningRate: number,
 ): Promise<StepResult> {
-  if (batches.length === 0) throw new RangeError('a step needs at least one group');
+  if (!batches.some(({ pieces }) => pieces.some(({ length }) => length > 0)))
+    throw new DataError('a step needs at least one group with a list: there is nothing to learn from');
   return trainer.step(
     feeds,
     learningRate,

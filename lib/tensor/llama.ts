@@ -4,8 +4,7 @@
  */
 import type { Traced } from './computation.ts';
 import { constant, type Tensor } from './graph.ts';
-import type { ModelConfig } from './language-model-config.ts';
-import { parameterShapes } from './language-model-config.ts';
+import { adapterNames, type ModelConfig, parameterShapes } from './language-model-config.ts';
 import {
   add,
   and,
@@ -175,8 +174,11 @@ function fillNormal(data: Float32Array, random: Random, deviation: number): void
   for (let i = 0; i < data.length; i++) data[i] = random.normal(0, deviation);
 }
 
+/** A projection, with its bias and its adapter where there are such. */
 function linear(p: Traced, name: string, x: Tensor): Tensor {
   const product = matmul(x, p[`${name}.weight`], { transB: true });
   const bias = p[`${name}.bias`];
-  return bias ? add(product, bias) : product;
+  const sum = bias ? add(product, bias) : product;
+  const { a, b } = adapterNames(name);
+  return p[a] ? add(sum, matmul(matmul(x, p[a], { transB: true }), p[b], { transB: true })) : sum;
 }

@@ -7,7 +7,9 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  StringStringEntryProtoSchema,
   type TensorProto,
+  TensorProto_DataLocation,
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
@@ -34,6 +36,18 @@ export interface Port {
   name: string;
   shape: readonly number[];
   dtype: Dtype;
+}
+
+/** A port some of whose dimensions are known only when it is fed: those have names. */
+export interface SymbolicPort extends Omit<Port, 'shape'> {
+  shape: readonly (number | string)[];
+}
+
+/** A file beside the model that holds its large numbers: an ONNX file itself ends at 2 GB. */
+export interface DataFile {
+  name: string;
+  /** Appends bytes; returns where they begin. */
+  append(bytes: Uint8Array): number;
 }
 
 export interface OnnxModel {
@@ -86,7 +100,17 @@ function checkedShape(tensor: Tensor, shape: readonly number[]): readonly number
   throw new RangeError(`${tensor.attributes.name} is [${shape}], the graph wants [${tensor.shape}]`);
 }
 
-function createWriter() {
+/** A model in the making. Whoever writes a graph by hand declares its inputs and outputs when it is finished. */
+export interface ModelWriter extends Writer {
+  /** Numbers under a name of their own. */
+  initializer(name: string, data: TensorData, shape: readonly number[]): string;
+  /** Makes a value an output of the model, under this name. */
+  output(name: string, value: string): void;
+  finish(inputs: readonly SymbolicPort[], outputs: readonly SymbolicPort[]): Uint8Array;
+}
+
+/** `dataFile`: where the numbers of initializers go; without one, they are part of the model. */
+export function createWriter(dataFile?: DataFile): ModelWriter {
   const nodes: NodeProto[] = [];
   const initializers: TensorProto[] = [];
   const known = new Map<string, string>();
@@ -102,7 +126,7 @@ function createWriter() {
     return name;
   };
   const initializer = (name: string, data: TensorData, shape: readonly number[]): string => {
-    initializers.push(tensorProto(name, data, shape));
+    initializers.push(tensorProto(name, data, shape, data.byteLength < INLINE_BYTES ? undefined : dataFile));
     return name;
   };
   const writeNode = (name: string, type: string, inputs: readonly string[], attributes: object, domain: string) => {
@@ -133,8 +157,8 @@ function createWriter() {
   return {
     ...writer,
     initializer,
-    output: (name: string, value: string) => writeNode(name, 'Identity', [value], {}, ''),
-    finish: (inputs: readonly Port[], outputs: readonly Port[]): Uint8Array => {
+    output: (name, value) => writeNode(name, 'Identity', [value], {}, ''),
+    finish: (inputs, outputs) => {
       forwardOutputs(nodes, outputOf, outputs);
       return toBinary(
         ModelProtoSchema,
@@ -159,7 +183,11 @@ function createWriter() {
 }
 
 /** Lets a node write a graph output itself where it can, so that large gradients are not copied by an Identity. */
-function forwardOutputs(nodes: NodeProto[], outputOf: ReadonlyMap<string, NodeProto>, outputs: readonly Port[]): void {
+function forwardOutputs(
+  nodes: NodeProto[],
+  outputOf: ReadonlyMap<string, NodeProto>,
+  outputs: readonly SymbolicPort[],
+): void {
   for (const { name } of outputs) {
     const identity = outputOf.get(name) as NodeProto;
     const [value] = identity.input;
@@ -175,18 +203,29 @@ function forwardOutputs(nodes: NodeProto[], outputOf: ReadonlyMap<string, NodePr
   }
 }
 
-function tensorProto(name: string, data: TensorData, shape: readonly number[]): TensorProto {
+/** Below this, numbers stay in the model: shapes and constants must be known where only the model is read. */
+const INLINE_BYTES = 1024;
+
+function tensorProto(name: string, data: TensorData, shape: readonly number[], dataFile?: DataFile): TensorProto {
   if (data.length !== sizeOf(shape)) throw new RangeError(`${name} [${shape}] holds ${data.length} numbers`);
+  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  const common = { name, dims: shape.map(BigInt), dataType: onnxTypes[dtypeOf(data)] };
+  if (!dataFile) return create(TensorProtoSchema, { ...common, rawData: bytes });
+  const place = { location: dataFile.name, offset: dataFile.append(bytes), length: bytes.length };
   return create(TensorProtoSchema, {
-    name,
-    dims: shape.map(BigInt),
-    dataType: onnxTypes[dtypeOf(data)],
-    rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+    ...common,
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: Object.entries(place).map(([key, value]) =>
+      create(StringStringEntryProtoSchema, { key, value: String(value) }),
+    ),
   });
 }
 
-function valueInfo({ name, shape, dtype }: Port): ValueInfoProto {
-  const dim = shape.map((n) => ({ value: { case: 'dimValue' as const, value: BigInt(n) } }));
+function valueInfo({ name, shape, dtype }: SymbolicPort): ValueInfoProto {
+  const dim = shape.map((n) => ({
+    value:
+      typeof n === 'string' ? { case: 'dimParam' as const, value: n } : { case: 'dimValue' as const, value: BigInt(n) },
+  }));
   return create(ValueInfoProtoSchema, {
     name,
     type: { value: { case: 'tensorType', value: { elemType: onnxTypes[dtype], shape: { dim } } } },

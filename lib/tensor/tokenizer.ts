@@ -16,6 +16,8 @@ export interface Tokenizer {
   /** Ids that end a completion; the first is the one that training appends. Empty where no file names one. */
   readonly stopIds: readonly number[];
   readonly padId: number | undefined;
+  /** What the model's texts were begun with, where a file names it. Chat templates spell it out themselves. */
+  readonly beginId: number | undefined;
   /** Ids of the declared special tokens: `encodeText` yields none of them. */
   readonly specialIds: readonly number[];
   /** Ids of plain text. Special-token strings in it are encoded by their letters. */
@@ -37,6 +39,8 @@ export interface TokenizerFiles {
   tokenizer: object;
   /** tokenizer_config.json; {} where there is none. */
   config: Readonly<Record<string, unknown>>;
+  /** generation_config.json; {} where there is none. */
+  generation: Readonly<Record<string, unknown>>;
   /** chat_template.jinja, or the template in tokenizer_config.json. */
   chatTemplate: string | null;
 }
@@ -47,7 +51,8 @@ export interface TokenizerFiles {
  */
 export function openTokenizer(source: string | object): Tokenizer {
   if (typeof source !== 'string') {
-    return tokenizerOf({ tokenizer: source, config: {}, chatTemplate: null }, [], '(tokenizer.json object)');
+    const files = { tokenizer: source, config: {}, generation: {}, chatTemplate: null };
+    return tokenizerOf(files, { ends: [] }, '(tokenizer.json object)');
   }
   const config = readJson(join(source, 'tokenizer_config.json')) ?? {};
   const tokenizer = readJson(join(source, 'tokenizer.json'));
@@ -58,16 +63,31 @@ export function openTokenizer(source: string | object): Tokenizer {
       remedy: 'save the tokenizer with save_pretrained of a fast tokenizer',
     });
   }
-  const ends = [readJson(join(source, 'generation_config.json')), readJson(join(source, 'config.json'))];
-  const endIds = ends.flatMap((part) => part?.eos_token_id ?? []).filter((id) => typeof id === 'number');
-  return tokenizerOf({ tokenizer, config, chatTemplate: chatTemplateOf(source, config) }, endIds, source);
+  const generation = readJson(join(source, 'generation_config.json')) ?? {};
+  const places = [generation, readJson(join(source, 'config.json')) ?? {}];
+  const idsNamed = (key: string): number[] =>
+    places.flatMap((part) => part[key] ?? []).filter((id): id is number => typeof id === 'number' && id >= 0);
+  const files = { tokenizer, config, generation, chatTemplate: chatTemplateOf(source, config) };
+  const named = {
+    ends: idsNamed('eos_token_id'),
+    begin: idsNamed('bos_token_id').at(0),
+    pad: idsNamed('pad_token_id').at(0),
+  };
+  return tokenizerOf(files, named, source);
 }
 
 /** Where no file names the end token: the usual ones, in the order of chat before text. */
 const usualEnds = ['<|im_end|>', '<|eot_id|>', '<|endoftext|>', '<|end_of_text|>', '</s>'];
 const usualPads = ['<|pad|>', '<pad>', '[PAD]'];
 
-function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: string): Tokenizer {
+/** Ids that generation_config.json and config.json name. */
+interface NamedIds {
+  ends: readonly number[];
+  begin?: number;
+  pad?: number;
+}
+
+function tokenizerOf(files: TokenizerFiles, ids: NamedIds, path: string): Tokenizer {
   const full = libraryOf(files.tokenizer, path);
   const encodePlain = plainEncoder(files.tokenizer, path);
   const id = (token: string): number | undefined => full.token_to_id(token);
@@ -75,12 +95,13 @@ function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: str
   const named = [tokenString(config.eos_token), ...usualEnds].map((token) =>
     token === undefined ? undefined : id(token),
   );
-  const configured = [named[0], ...endIds].filter((end) => end !== undefined);
+  const configured = [named[0], ...ids.ends].filter((end) => end !== undefined);
   const usual = named.find((end) => end !== undefined);
   const stopIds = configured.length > 0 ? [...new Set(configured)] : usual === undefined ? [] : [usual];
   const padToken = [tokenString(config.pad_token), ...usualPads].find(
     (token) => token !== undefined && id(token) !== undefined,
   );
+  const beginToken = tokenString(config.bos_token);
   const chat = (messages: readonly ChatMessage[]): number[] =>
     chatPieces(chatTemplate ?? '', messages, { config, addedTokens: addedTokensOf(files.tokenizer), path }).flatMap(
       (piece) => ('token' in piece ? piece.token : encodePlain(piece.text)),
@@ -88,12 +109,13 @@ function tokenizerOf(files: TokenizerFiles, endIds: readonly number[], path: str
   return {
     vocabularySize: vocabularySizeOf(full),
     stopIds,
-    padId: padToken === undefined ? undefined : id(padToken),
+    padId: padToken === undefined ? ids.pad : id(padToken),
+    beginId: beginToken === undefined ? ids.begin : id(beginToken),
     specialIds: addedTokensOf(files.tokenizer).flatMap((token) => (token.special ? token.id : [])),
     encodeText: encodePlain,
     encodeWithSpecials: (text) => full.encode(text, { add_special_tokens: false }).ids,
-    decode: (ids) => {
-      const known = Array.from(ids).filter((token) => full.id_to_token(token) !== undefined);
+    decode: (tokens) => {
+      const known = Array.from(tokens).filter((token) => full.id_to_token(token) !== undefined);
       return known.length === 0 ? '' : full.decode(known, { clean_up_tokenization_spaces: false });
     },
     id,
@@ -204,9 +226,13 @@ function chatTemplateOf(folder: string, config: Readonly<Record<string, unknown>
 
 function readJson(path: string): Record<string, unknown> | null {
   if (!existsSync(path)) return null;
+  let parsed: unknown;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     throw new CheckpointError({ path, problem: 'it is not JSON', cause });
   }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new CheckpointError({ path, problem: 'it is not a JSON object' });
+  return parsed as Record<string, unknown>;
 }

@@ -88,6 +88,8 @@ describe('the nightly pipeline, profile tiny', () => {
     expect(readFileSync(join(home.out, 'report/index.html'), 'utf8')).toMatch(
       /<svg[\s\S]*Recall of what readers clicked next/,
     );
+    for (const file of ['queries.parquet', 'student/model.safetensors', 'student/onnx/model.onnx'])
+      expect(existsSync(join(home.out, file)), file).toBe(true);
     expect(Object.values(pidsOf(home)).filter((pid) => processStart(pid) !== null)).toEqual([]);
   });
 

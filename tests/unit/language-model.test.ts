@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -26,6 +26,8 @@ function bytesOf(parameters: Parameters): [string, number[], string][] {
 interface Change {
   config?: object;
   weights?: (weights: Map<string, StoredTensor>) => void;
+  /** Bytes that are missing at the end of the file of weights. */
+  truncate?: number;
 }
 
 /** A copy of a model with its config or weights changed. */
@@ -36,7 +38,8 @@ function changed(name: string, change: Change): string {
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...change.config }));
   const weights = readSafetensors(folder);
   change.weights?.(weights);
-  writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(weights));
+  const bytes = writeSafetensors(weights);
+  writeFileSync(join(folder, 'model.safetensors'), bytes.subarray(0, bytes.length - (change.truncate ?? 0)));
   return folder;
 }
 
@@ -82,22 +85,59 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('a model folder', () => {
-  it('in shards is read as in one file', () => {
+  it('is written in shards no larger than asked, with an index, and read as from one file', () => {
+    const model = loadLanguageModel(join(models, 'llama'));
     const folder = scratch();
-    cpSync(join(models, 'llama'), folder, { recursive: true });
-    const weights = [...readSafetensors(folder)];
-    const parts = [weights.slice(0, 7), weights.slice(7)];
-    const weightMap: Record<string, string> = {};
-    parts.forEach((part, i) => {
-      const file = `model-0000${i + 1}-of-00002.safetensors`;
-      writeFileSync(join(folder, file), writeSafetensors(new Map(part)));
-      for (const [key] of part) weightMap[key] = file;
+    saveLanguageModel(model, folder, { dtype: 'F32' });
+    // A later model takes the place of an earlier one: nothing is left of it.
+    saveLanguageModel(model, folder, { dtype: 'F32', maxShardBytes: 60_000 });
+    const files = readdirSync(folder).filter((file) => file.endsWith('.safetensors'));
+    const { metadata, weight_map: weightMap } = JSON.parse(
+      readFileSync(join(folder, 'model.safetensors.index.json'), 'utf8'),
+    );
+    const names = Array.from(files, (_, i) => `model-0000${i + 1}-of-0000${files.length}.safetensors`);
+    expect(files.length).toBeGreaterThan(3);
+    expect(files.toSorted()).toEqual(names);
+    let total = 0;
+    for (const file of files) {
+      const tensors = [...readSafetensors(join(folder, file))];
+      const bytes = tensors.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
+      expect(tensors.length === 1 || bytes <= 60_000).toBe(true);
+      for (const [name] of tensors) expect(weightMap[name]).toBe(file);
+      total += bytes;
+    }
+    expect(metadata.total_size).toBe(total);
+    expect(bytesOf(loadLanguageModel(folder).parameters)).toEqual(bytesOf(model.parameters));
+    saveLanguageModel(model, folder, { dtype: 'F32' });
+    expect(readdirSync(folder).filter((file) => file.startsWith('model'))).toEqual(['model.safetensors']);
+  });
+
+  it('keeps its begin and end tokens, what it says of generation, and its chat template', () => {
+    const folder = changed('llama', {});
+    writeFileSync(
+      join(folder, 'generation_config.json'),
+      JSON.stringify({ eos_token_id: [7, 9], temperature: 0.3, max_new_tokens: 40, transformers_version: '5.0.0' }),
+    );
+    const template = '{% for m in messages %}<|im_start|>{{ m.role }}: {{ m.content }}{% endfor %}';
+    writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
+    rmSync(join(folder, 'chat_template.jinja'));
+    const [first, again] = [loadLanguageModel(folder), scratch()];
+    expect(first.tokenizer.stopIds).toEqual([7, 9, 2]);
+    expect(first.tokenizer.beginId).toBe(0);
+    saveLanguageModel(first, again, { dtype: 'F32' });
+    expect(JSON.parse(readFileSync(join(again, 'generation_config.json'), 'utf8'))).toEqual({
+      eos_token_id: [7, 9, 2],
+      bos_token_id: 0,
+      pad_token_id: 0,
+      temperature: 0.3,
+      max_new_tokens: 40,
+      transformers_version: '5.0.0',
     });
-    cpSync(join(models, 'llama', 'config.json'), join(folder, 'config.json'));
-    const sharded = scratch();
-    cpSync(folder, sharded, { recursive: true, filter: (path) => !path.endsWith('/model.safetensors') });
-    writeFileSync(join(sharded, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weightMap }));
-    expect(bytesOf(loadLanguageModel(sharded).parameters)).toEqual(bytesOf(loadLanguageModel(folder).parameters));
+    const second = loadLanguageModel(again);
+    expect(second.tokenizer.stopIds).toEqual([7, 9, 2]);
+    const messages = [{ role: 'user' as const, content: 'rail strike' }];
+    expect(second.tokenizer.chat?.(messages)).toEqual(first.tokenizer.chat?.(messages));
+    expect(first.tokenizer.decode(first.tokenizer.chat?.(messages) ?? [])).toBe('<|im_start|>user: rail strike');
   });
 
   it.each([
@@ -114,6 +154,7 @@ describe('a model folder', () => {
       },
       /1 weights are not of this architecture .*q_norm/,
     ],
+    ['a truncated file of weights', { truncate: 1000 }, /model\.safetensors.*truncated/],
     ['another shape', { config: { intermediate_size: 100 } }, /9 weights have another shape .*should be \[100,48\]/],
     ['an unknown architecture', { config: { model_type: 'mamba' } }, /model_type "mamba" is not supported/],
     [

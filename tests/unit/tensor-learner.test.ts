@@ -180,7 +180,7 @@ async function continuesEqual(
   const saved = one.learner.state();
   await one.step();
   const two = await create(resumed);
-  two.learner.load(saved);
+  await two.learner.load(saved);
   await two.step();
   expect(two.learner.state()).toEqual(one.learner.state());
   expect(resumed.parameters).toEqual(through.parameters);
