@@ -102,7 +102,8 @@ export const teacherSettings = z.strictObject({
   learningRate: z.number().positive().default(5e-4),
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
-  gradientNorm: z.number().positive().default(1),
+  gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
+  gradientLimit: z.number().positive().default(1000).describe('a step with a larger gradient norm stops the run'),
   checkpointEvery: positive.default(10).describe('C: rounds between full checkpoints'),
   evaluateEvery: positive.default(10).describe('rounds between looks at held-out recall and coverage (dev readers)'),
   evaluateReaders: positive.default(200),
@@ -127,7 +128,8 @@ export const studentSettings = z.strictObject({
   group: positive.default(2),
   divergence: z.enum(['reverse_kl', 'forward_kl', 'jsd']).default('reverse_kl'),
   learningRate: z.number().positive().default(1e-3),
-  gradientNorm: z.number().positive().default(1),
+  gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
+  gradientLimit: z.number().positive().default(1000).describe('a step with a larger gradient norm stops the run'),
   checkpointEvery: positive.default(40),
 });
 

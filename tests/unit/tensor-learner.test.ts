@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
 import { loadLanguageModel, type LanguageModel } from '../../lib/tensor/language-model.ts';
@@ -7,6 +12,7 @@ import {
   createSupervised,
   type Learner,
   logprobs,
+  type PolicyLearner,
   type ScoredGroup,
   scoreTokens,
 } from '../../lib/tensor/learner.ts';
@@ -93,6 +99,51 @@ describe('a policy learner', () => {
       const learner = await createPolicyLearner(one, { ...policy, loss: 'gspo' });
       return { learner, step: () => learner.update(batch, 1e-3) };
     });
+  });
+
+  it('takes with micro-batches the step of the whole batch, within 1e-5', async () => {
+    const [whole, parts] = [load('qwen2'), load('qwen2')];
+    const batch = scored(await logprobs(whole, groups, policy));
+    // An epsilon above the rounding of gradients: Adam's first steps divide by them.
+    const of = (model: LanguageModel, microBatchTokens: number): Promise<PolicyLearner> =>
+      createPolicyLearner(model, { ...policy, adamw: { ...adamw, epsilon: 1e-4 }, microBatchTokens });
+    const [one, two] = [await of(whole, 4096), await of(parts, 64)];
+    for (let step = 0; step < 3; step++) {
+      const together = await one.update(batch, 1e-3);
+      const apart = await two.update(batch, 1e-3);
+      expect(Math.abs(apart.gradient_norm / together.gradient_norm - 1)).toBeLessThan(1e-5);
+      expect(Math.abs(apart.loss - together.loss)).toBeLessThan(1e-5);
+    }
+    for (const part of ['parameters', 'first', 'second'] as const) {
+      const expected = one.state()[part];
+      for (const [name, { data }] of two.state()[part]) {
+        const other = expected.get(name)?.data as Float32Array;
+        const error = data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - other[i])), 0);
+        expect(error, `${part} of ${name}`).toBeLessThan(1e-5);
+      }
+    }
+    await one.release();
+    await two.release();
+  });
+
+  it('is after 20 steps equal to the bit, in one process or in three', { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'newshound-restarts-'));
+    const run = async (from: number, to: number, before: string, after: string): Promise<void> => {
+      const script = join(import.meta.dirname, 'training-process.ts');
+      const files = [before === '-' ? before : join(folder, before), join(folder, after)];
+      await promisify(execFile)(process.execPath, [script, String(from), String(to), ...files]);
+    };
+    try {
+      await run(0, 20, '-', 'through');
+      await run(0, 7, '-', 'seven');
+      await run(7, 13, 'seven', 'thirteen');
+      await run(13, 20, 'thirteen', 'restarted');
+      const [through, restarted] = [readFileSync(join(folder, 'through')), readFileSync(join(folder, 'restarted'))];
+      expect(restarted.equals(through)).toBe(true);
+      expect(restarted.equals(readFileSync(join(folder, 'thirteen')))).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('refuses log-probabilities that do not fit their tokens', async () => {
