@@ -62,6 +62,10 @@ export const rolloutSettings = z.strictObject({
   topK: z.number().int().min(0).default(0),
   topP: z.number().gt(0).max(1).default(1),
   minP: z.number().min(0).lt(1).default(0),
+  constrained: z
+    .boolean()
+    .default(false)
+    .describe('only tokens that keep the list format may be sampled: 2 to 5 lines of 1 to 7 words'),
   maxPromptTokens: positive.default(192),
   maxListTokens: positive.default(48).describe('L: also the constant divisor of the loss'),
 });

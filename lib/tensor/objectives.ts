@@ -19,7 +19,7 @@ import type { Feeds } from './session.ts';
 /** One sampled list of a group. */
 export interface ScoredCompletion {
   tokens: Int32Array;
-  /** Under the distribution that it was sampled from, one a token. */
+  /** Under the policy that sampled it, at the temperature and over all tokens, one a token (Completion.policyLogprobs). */
   logprobs: Float32Array;
   advantage: number;
   /** Left out of the loss; it still counts among the lists that the loss is divided by. */
