@@ -171,7 +171,7 @@ async function writeLists(engine: Engine, request: GenerateRequest, lists: reado
   // A single row takes other kernels: in company a list never stands alone, so that it does not depend on who lives longest.
   const least = Math.min(waiting.length, most, Math.ceil(2 / width));
   let cache = createKvCache(config, { slots: Math.min(most, bucket(waiting.length)), width, ...lengths });
-  let standing: (List | null)[] = new Array<null>(cache.shape.slots * width).fill(null);
+  let standing = emptyRows(cache.shape.slots * width);
 
   for (;;) {
     await admit();
@@ -221,7 +221,7 @@ async function writeLists(engine: Engine, request: GenerateRequest, lists: reado
     const shape: CacheShape = { ...cache.shape, slots: Math.max(least, bucket(slots)) };
     if (shape.slots * 2 > cache.shape.slots) return;
     const smaller = createKvCache(config, shape);
-    standing = new Array<null>(shape.slots * width).fill(null);
+    standing = emptyRows(shape.slots * width);
     for (const [i, list] of going.entries()) {
       smaller.take(rows[i], cache, rowOf.get(list) as number);
       standing[rows[i]] = list;
@@ -261,6 +261,10 @@ async function writeLists(engine: Engine, request: GenerateRequest, lists: reado
     extend(list, probabilities, request);
     if (!isGoing(list, maxTokens)) request.onEnd?.(list.prompt, list.sample);
   }
+}
+
+function emptyRows(rows: number): (List | null)[] {
+  return Array.from({ length: rows }, () => null);
 }
 
 function isGoing({ finished, tokens }: List, maxTokens: number): boolean {

@@ -96,7 +96,7 @@ export function createKvCache({ layers, keyValueHeads, headDim }: ModelConfig, s
     },
     take: (row, from, fromRow) => {
       const copy = (name: string, size: number, at: number, fromAt: number): void =>
-        void feeds[name].data.set(from.feeds[name].data.subarray(fromAt * size, (fromAt + 1) * size), at * size);
+        feeds[name].data.set(from.feeds[name].data.subarray(fromAt * size, (fromAt + 1) * size), at * size);
       copy('ownBias', ownLength, row, fromRow);
       for (const kind of kinds) copy(`own${kind}`, ownSize, row, fromRow);
       const fromSlot = Math.floor(fromRow / from.shape.width);

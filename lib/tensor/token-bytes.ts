@@ -20,7 +20,7 @@ export function tokenBytes({
 }: Pick<Tokenizer, 'files' | 'vocabularySize'>): (Uint8Array | null)[] {
   const { added_tokens: added = [], decoder, model } = files.tokenizer as Spelling;
   const spell = spellingOf(JSON.stringify(decoder ?? null));
-  const bytes = new Array<Uint8Array | null>(vocabularySize).fill(null);
+  const bytes = Array.from<unknown, Uint8Array | null>({ length: vocabularySize }, () => null);
   const vocabulary = model?.vocab ?? {};
   const tokens = Array.isArray(vocabulary)
     ? vocabulary.map(([token], id) => [token, id] as const)
