@@ -18,6 +18,7 @@ import {
 } from '../../lib/tensor/learner.ts';
 import { initialParameters } from '../../lib/tensor/llama.ts';
 import type { TokenGroup } from '../../lib/tensor/packing.ts';
+import type { MemorySettings } from '../../lib/tensor/target-figures.ts';
 
 const models = new URL('../oracle/data/models/', import.meta.url).pathname;
 const load = (name: string): LanguageModel => loadLanguageModel(models + name);
@@ -58,6 +59,69 @@ describe('log-probabilities', () => {
         groups.flatMap(({ completions }) => completions.map((one) => one.length)),
       );
       left.forEach((list, i) => list.forEach((value, t) => expect(value).toBeCloseTo(right[i][t], 4)));
+    }
+  });
+});
+
+describe('memory for time', () => {
+  const memory: MemorySettings[] = [
+    { targetsAtOnce: 10 },
+    { targetsAtOnce: 1 },
+    { recompute: true },
+    { recompute: true, targetsAtOnce: 33 },
+  ];
+
+  it.each(memory)('gives the same log-probabilities and entropies (%j)', async (settings) => {
+    const model = load('qwen2');
+    const whole = await scoreTokens(model, groups, { temperature: 0.6, threads: 1 });
+    const parts = await scoreTokens(model, groups, { temperature: 0.6, threads: 1, ...settings });
+    for (const which of ['logprobs', 'entropies'] as const) {
+      const [left, right] = [whole[which].flat(), parts[which].flat()];
+      left.forEach((list, i) => list.forEach((value, t) => expect(right[i][t]).toBeCloseTo(value, 5)));
+    }
+  });
+
+  it.each(memory)('takes the same step, always (%j)', async (settings) => {
+    const batch = scored(await logprobs(load('llama'), groups, policy));
+    const stepOf = async (more: MemorySettings) => {
+      const model = load('llama');
+      const learner = await createPolicyLearner(model, {
+        ...policy,
+        adamw: { ...adamw, epsilon: 1e-4 },
+        klWeight: 0,
+        ...more,
+      });
+      const figures = await learner.update(batch, 1e-3);
+      await learner.release();
+      return { model, figures };
+    };
+    const [plain, one, again] = [await stepOf({}), await stepOf(settings), await stepOf(settings)];
+    expect(again.model.parameters).toEqual(one.model.parameters);
+    expect(again.figures).toEqual(one.figures);
+    expect(Math.abs(one.figures.gradient_norm / plain.figures.gradient_norm - 1)).toBeLessThan(1e-5);
+    expect(one.figures.entropy).toBeCloseTo(plain.figures.entropy, 5);
+    for (const [name, { data }] of one.model.parameters) {
+      const expected = plain.model.parameters.get(name)?.data as Float32Array;
+      const error = data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i])), 0);
+      expect(error, name).toBeLessThan(1e-5);
+    }
+  });
+
+  it('distils as well from logits in chunks, of a teacher with a wider table too', async () => {
+    const of = async (more: MemorySettings) => {
+      const distiller = await createDistiller(load('llama'), load('qwen2-padded'), {
+        ...settings,
+        divergence: 'jsd',
+        temperature: 0.7,
+        ...more,
+      });
+      const figures = [await distiller.step(groups, 1e-3), await distiller.step(groups, 1e-3)];
+      await distiller.release();
+      return figures;
+    };
+    const [plain, chunked] = [await of({}), await of({ targetsAtOnce: 7, recompute: true })];
+    for (const [i, figures] of chunked.entries()) {
+      for (const [name, value] of Object.entries(figures)) expect(value, name).toBeCloseTo(plain[i][name], 4);
     }
   });
 });
