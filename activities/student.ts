@@ -1,7 +1,7 @@
 /** student: on-policy distillation of the teacher, and beside it supervised distillation on the teacher's lists. */
 import { createHash } from 'node:crypto';
 import type { LogRow, Reader, RolloutRow } from '../lib/data/rows.ts';
-import { CheckpointError } from '../lib/errors.ts';
+import { CheckpointError, NumericsError } from '../lib/errors.ts';
 import { promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
@@ -72,7 +72,10 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     let figures: Figures = {};
     try {
       for (; at.step < to; at.step++) {
-        figures = await at.take(at.step);
+        // The batch is a pure function of the step and of these.
+        figures = await NumericsError.of(`${name.replace('_', '-')} step ${at.step + 1} of ${key}`, () =>
+          at.take(at.step),
+        );
         log.push(...logRows(at.step + 1, { [name]: figures.loss, [`${name}_gradient_norm`]: figures.gradient_norm }));
         deps.progress(
           (at.step + 1) / input.settings.student.steps,
@@ -161,7 +164,7 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     },
 
     supervise: (call) =>
-      train(call, 'supervised', `${keyOf(call.input, 'supervised')} ${call.lists.digest}`, async (input) => {
+      train(call, 'supervised', `${keyOf(call.input, 'supervised')} rollouts ${call.lists.digest}`, async (input) => {
         const { student, teacher } = input.settings;
         const byId = new Map((await trainReaders(input)).readers.map((reader) => [reader.readerId, reader]));
         const rows: RolloutRow[] = await readRows(artifacts, 'rollouts', [call.lists]);
@@ -219,7 +222,7 @@ export function createStudentActivities(deps: Deps): StudentActivities {
 }
 
 function keyOf({ run, step, inputs }: StageInput, kind: string): string {
-  return `${kind} ${run} ${step} ${inputs.studentStart.digest} ${inputs.teacher.digest}`;
+  return `${kind} ${run} ${step} model ${inputs.studentStart.digest} teacher ${inputs.teacher.digest}`;
 }
 
 function rateAt({ settings: { student } }: StageInput, step: number): number {
@@ -228,7 +231,13 @@ function rateAt({ settings: { student } }: StageInput, step: number): number {
 
 function learnerSettings({ settings: { student } }: StageInput, threads: number): LearnerSettings {
   return {
-    adamw: { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0, gradientNorm: student.gradientNorm },
+    adamw: {
+      betas: [0.9, 0.95],
+      epsilon: 1e-8,
+      weightDecay: 0,
+      gradientNorm: student.gradientNorm,
+      gradientLimit: student.gradientLimit,
+    },
     threads,
   };
 }

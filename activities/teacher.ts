@@ -1,5 +1,6 @@
 /** Dr. GRPO in rounds: rollout, score, update. State after a round is a pure function of the state before and the stored batch. */
 import type { RolloutRow, ScoreRow } from '../lib/data/rows.ts';
+import { NumericsError } from '../lib/errors.ts';
 import { checkCanaries } from '../lib/method/canaries.ts';
 import { meanMetrics } from '../lib/method/metrics.ts';
 import { promptOf } from '../lib/method/prompt.ts';
@@ -74,7 +75,10 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
       const some = shardOf(groups, part, teacher.updates);
       const step = at.round * teacher.updates + part;
       const rate = linearRate(teacher.learningRate, step, teacher.rounds * teacher.updates, teacher.warmupSteps);
-      const figures = await at.learner.update(some, rate);
+      const figures = await NumericsError.of(
+        `round ${at.round + 1}, update ${part + 1} of ${teacher.updates}, on ${namesOf(batch)}`,
+        () => at.learner.update(some, rate),
+      );
       for (const [name, value] of Object.entries(figures)) sums[name] = (sums[name] ?? 0) + value / teacher.updates;
       tokens += some.reduce(
         (sum, { prompt, completions }) =>
@@ -300,10 +304,21 @@ function learnerSettings(
     klWeight: teacher.klWeight,
     maxListTokens: teacher.rollout.maxListTokens,
     temperature: teacher.rollout.temperature,
-    adamw: { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: teacher.weightDecay, gradientNorm: teacher.gradientNorm },
+    adamw: {
+      betas: [0.9, 0.95],
+      epsilon: 1e-8,
+      weightDecay: teacher.weightDecay,
+      gradientNorm: teacher.gradientNorm,
+      gradientLimit: teacher.gradientLimit,
+    },
     threads,
     ...(teacher.lora.rank > 0 ? { lora: { ...teacher.lora, seed } } : {}),
   };
+}
+
+/** The artifacts of a batch, as an operator finds them in the store. */
+function namesOf({ rollouts, scores }: Batch): string {
+  return [...rollouts, ...scores].map(({ kind, digest }) => `${kind} ${digest}`).join(', ');
 }
 
 function roundGroups(

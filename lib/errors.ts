@@ -80,9 +80,28 @@ export class DiskFull extends NewshoundError {
   readonly retryable = false;
 }
 
-/** A loss, gradient or weight that is not a finite number. */
+/** A loss, gradient or weight that is not a finite number, or a gradient that explodes. The state it was found in is as it was before. */
 export class NumericsError extends NewshoundError {
   readonly retryable = false;
+  /** The parameter, fed value or operation where it showed first, where that is known. */
+  readonly tensor: string | null;
+  /** What it happened on: stored artifacts, step. */
+  readonly batch: string | null;
+  constructor(message: string, where: { tensor?: string | null; batch?: string; cause?: unknown } = {}) {
+    super(where.batch === undefined ? message : `${where.batch}: ${message}`, { cause: where.cause });
+    this.tensor = where.tensor ?? null;
+    this.batch = where.batch ?? null;
+  }
+
+  /** Runs a step; a NumericsError that it throws then names the batch. */
+  static async of<T>(batch: string, step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof NumericsError)) throw error;
+      throw new NumericsError(error.message, { tensor: error.tensor, batch, cause: error });
+    }
+  }
 }
 
 /** The judge cannot be used, or ranks the canary lists wrongly. Retryable where its endpoint gave no answer for now. */

@@ -29,7 +29,7 @@ export const LINE_WORDS = { least: 1, most: 7 } as const;
 
 /** Whatever a policy writes, recall sees at most so many queries, each of so many characters. */
 const MAX_QUERIES = 8;
-const MAX_QUERY_CHARACTERS = 120;
+export const MAX_QUERY_CHARACTERS = 120;
 
 /**
  * Token ids of the prompt for a reader's signals (oldest first), at most `maxPromptTokens` long: the oldest give way.

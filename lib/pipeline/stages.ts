@@ -74,6 +74,10 @@ export const rolloutSettings = z.strictObject({
   topK: z.number().int().min(0).default(0),
   topP: z.number().gt(0).max(1).default(1),
   minP: z.number().min(0).lt(1).default(0),
+  constrained: z
+    .boolean()
+    .default(false)
+    .describe('only tokens that keep the list format may be sampled: 2 to 5 lines of 1 to 7 words'),
   maxPromptTokens: positive.default(192),
   maxListTokens: positive.default(48).describe('L: also the constant divisor of the loss'),
 });
@@ -124,7 +128,8 @@ export const teacherSettings = z.strictObject({
   learningRate: z.number().positive().default(5e-4),
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
-  gradientNorm: z.number().positive().default(1),
+  gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
+  gradientLimit: z.number().positive().default(1000).describe('a step with a larger gradient norm stops the run'),
   lora: loraSettings.prefault({}),
   checkpointEvery: positive.default(10).describe('C: rounds between full checkpoints'),
   evaluateEvery: positive.default(10).describe('rounds between looks at held-out recall and coverage (dev readers)'),
@@ -150,7 +155,8 @@ export const studentSettings = z.strictObject({
   group: positive.default(2),
   divergence: z.enum(['reverse_kl', 'forward_kl', 'jsd']).default('reverse_kl'),
   learningRate: z.number().positive().default(1e-3),
-  gradientNorm: z.number().positive().default(1),
+  gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
+  gradientLimit: z.number().positive().default(1000).describe('a step with a larger gradient norm stops the run'),
   checkpointEvery: positive.default(40),
 });
 

@@ -9,6 +9,8 @@ export interface AdamwSettings {
   weightDecay: number;
   /** Largest global norm of the gradient, above which it is scaled down; null: never. */
   gradientNorm: number | null;
+  /** A step whose gradient has a larger norm, before clipping, is refused. Default null: none is. */
+  gradientLimit?: number | null;
 }
 
 /** Moments of one parameter's gradient. */

@@ -45,7 +45,7 @@ export function trainByteBpe(
 }
 
 /** Bytes as printable characters, GPT-2's table: printable Latin-1 as it is, the other 68 bytes from U+0100 on. */
-const byteCharacters: readonly string[] = (() => {
+export const byteCharacters: readonly string[] = (() => {
   let next = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {
     const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;

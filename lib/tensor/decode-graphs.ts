@@ -45,7 +45,7 @@ export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, invers
 
 /**
  * One token of each list. Lists stand in slots: slots · width rows, and the rows of a slot share a prompt. Fed: ids and positions int32
- * [rows, 1]; promptBias [slots, promptLength] and ownBias [ownLength], 0 where the cache is filled, -1e9 elsewhere; for each
+ * [rows, 1]; promptBias [slots, promptLength] and ownBias [rows, ownLength], 0 where the cache is filled, -1e9 elsewhere; for each
  * layer promptKey.L and promptValue.L [slots, keyValueHeads, promptLength, headDim], ownKey.L and ownValue.L [rows, keyValueHeads,
  * ownLength, headDim]; inverseTemperature [1]. Yields probabilities [rows, vocabulary], key.L and value.L [rows, keyValueHeads, 1, headDim].
  */
@@ -54,7 +54,7 @@ export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
   const { keyValueHeads, headDim, heads } = config;
   const rows = ids.shape[0];
   const [slots, promptLength] = promptBias.shape;
-  const ownLength = ownBias.shape[0];
+  const ownLength = ownBias.shape[1];
   const shared = heads / keyValueHeads;
   const width = rows / slots;
   const scale = 1 / Math.sqrt(headDim);
@@ -86,7 +86,10 @@ export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
       matmul(bySlot(query, headDim), fed[`promptKey.${layer}`], { transB: true, scale }),
       reshape(promptBias, [slots, 1, 1, promptLength]),
     );
-    const onOwn = add(matmul(query, fed[`ownKey.${layer}`], { transB: true, scale }), ownBias);
+    const onOwn = add(
+      matmul(query, fed[`ownKey.${layer}`], { transB: true, scale }),
+      reshape(ownBias, [rows, 1, 1, ownLength]),
+    );
     const onSelf = matmul(query, key, { transB: true, scale });
     const weights = softmax(concat([byRow(onPrompt, promptLength), onOwn, onSelf], -1));
     const seen = promptLength + ownLength;

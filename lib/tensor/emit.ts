@@ -29,6 +29,7 @@ export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
   sin: plain('Sin'),
   cos: plain('Cos'),
   stopGradient: (_, __, [x]) => x,
+  checkpoint: (_, __, [y]) => y,
   equal: plain('Equal'),
   less: plain('Less'),
   and: plain('And'),

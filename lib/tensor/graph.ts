@@ -5,7 +5,7 @@
 
 export type Dtype = 'float32' | 'int32' | 'int64' | 'bool';
 
-/** Every operation. `vjp.ts` has its derivative, `emit.ts` its ONNX form; both tables are checked against this type. */
+/** Every operation. `vjp.ts` has its derivative (`gradient.ts` that of checkpoint), `emit.ts` its ONNX form; both tables are checked against this type. */
 export type Op =
   | 'input'
   | 'constant'
@@ -30,6 +30,7 @@ export type Op =
   | 'sin'
   | 'cos'
   | 'stopGradient'
+  | 'checkpoint'
   | 'equal'
   | 'less'
   | 'and'
@@ -124,11 +125,12 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
 }
 
-/** All tensors that the outputs depend on, inputs first. */
-export function topological(outputs: readonly Tensor[]): Tensor[] {
+/** All tensors that the outputs depend on, inputs first. What is behind `leaves` is left out. */
+export function topological(outputs: readonly Tensor[], leaves?: ReadonlySet<Tensor>): Tensor[] {
   const seen = new Set<Tensor>(outputs);
   const stack = [...outputs];
   for (let tensor = stack.pop(); tensor; tensor = stack.pop()) {
+    if (leaves?.has(tensor)) continue;
     for (const dependency of tensor.inputs) {
       if (!seen.has(dependency)) {
         seen.add(dependency);

@@ -1,6 +1,6 @@
 /**
- * Where the lists of a batch stand, and what attention remembers of them. Rows are grouped in slots of equal width; the rows of a slot
- * share one prompt, whose keys and values are held once a slot. Rows and slots beyond what is occupied are padding.
+ * What attention remembers of the lists in hand. Rows are grouped in slots of equal width; the rows of a slot share one prompt, whose
+ * keys and values are held once a slot. A row holds a list, each at its own length; what nobody stands on is padding.
  */
 import type { TensorData } from './graph.ts';
 import type { ModelConfig } from './language-model-config.ts';
@@ -21,63 +21,54 @@ export interface CacheShape {
   ownLength: number;
 }
 
-/** One list's place: its row, and the row it had in the cache before (null: it is new, nothing to carry over). */
-export interface Placement {
-  row: number;
-  previousRow: number | null;
-  prompt: PromptMemory;
-}
-
 export interface KvCache {
   readonly shape: CacheShape;
   /** What stepGraph is fed of the cache. */
   readonly feeds: Record<string, Value & { data: Float32Array }>;
-  /** Takes in the new key and value slices [rows, keyValueHeads, 1, headDim] of a step, as own position `time`. */
-  append(outputs: Readonly<Record<string, TensorData>>, time: number): void;
+  /** Puts a prompt into a slot, whose rows then hold no tokens. */
+  enter(slot: number, prompt: PromptMemory): void;
+  /** Takes in the new key and value slices [rows, keyValueHeads, 1, headDim] of a step: own position `times[row]` of each row, none where it is negative. */
+  append(outputs: Readonly<Record<string, TensorData>>, times: Int32Array): void;
+  /** Puts the list of another cache's row (of this one too) onto a row whose slot holds, or by this comes to hold, the same prompt. */
+  take(row: number, from: KvCache, fromRow: number): void;
 }
 
-/** A cache of this shape that holds the placed lists: prompts from their prefill, own tokens from the cache before. */
-export function createKvCache(
-  config: ModelConfig,
-  shape: CacheShape,
-  placements: readonly Placement[],
-  before?: KvCache,
-): KvCache {
-  const { slots, width, promptLength, ownLength } = shape;
-  const { layers, keyValueHeads, headDim } = config;
-  const rows = slots * width;
-  const feeds: KvCache['feeds'] = {
-    promptBias: { shape: [slots, promptLength], data: new Float32Array(slots * promptLength).fill(hidden) },
-    ownBias: before?.feeds.ownBias ?? { shape: [ownLength], data: new Float32Array(ownLength).fill(hidden) },
-  };
-  const rowSize = keyValueHeads * ownLength * headDim;
-  for (const kind of ['Key', 'Value']) {
-    for (let layer = 0; layer < layers; layer++) {
-      feeds[`prompt${kind}.${layer}`] = zeros([slots, keyValueHeads, promptLength, headDim]);
-      feeds[`own${kind}.${layer}`] = zeros([rows, keyValueHeads, ownLength, headDim]);
-    }
-  }
-  const filledSlots = new Set<number>();
-  for (const { row, previousRow, prompt } of placements) {
-    const slot = Math.floor(row / width);
-    if (!filledSlots.has(slot)) fillSlot(slot, prompt);
-    filledSlots.add(slot);
-    if (previousRow === null || !before) continue;
-    for (const name of ownNames(layers)) {
-      feeds[name].data.set(
-        before.feeds[name].data.subarray(previousRow * rowSize, (previousRow + 1) * rowSize),
-        row * rowSize,
-      );
-    }
-  }
-  return { shape, feeds, append };
+/** Bytes that a cache of this shape holds. */
+export function cacheBytes(
+  { layers, keyValueHeads, headDim }: ModelConfig,
+  { slots, width, promptLength, ownLength }: CacheShape,
+): number {
+  return 4 * 2 * layers * keyValueHeads * headDim * slots * (promptLength + width * ownLength);
+}
 
-  function fillSlot(slot: number, { index, length, paddedLength, outputs }: PromptMemory): void {
-    feeds.promptBias.data.fill(0, slot * promptLength, slot * promptLength + length);
-    for (const kind of ['Key', 'Value']) {
-      for (let layer = 0; layer < layers; layer++) {
-        const source = outputs[`${kind.toLowerCase()}.${layer}`] as Float32Array;
-        const target = feeds[`prompt${kind}.${layer}`].data;
+/** An empty cache. Caches that take from each other have equal widths and lengths. */
+export function createKvCache({ layers, keyValueHeads, headDim }: ModelConfig, shape: CacheShape): KvCache {
+  const { slots, width, promptLength, ownLength } = shape;
+  const rows = slots * width;
+  const promptSize = keyValueHeads * promptLength * headDim;
+  const ownSize = keyValueHeads * ownLength * headDim;
+  const feeds: KvCache['feeds'] = {
+    promptBias: filled([slots, promptLength], hidden),
+    ownBias: filled([rows, ownLength], hidden),
+  };
+  const kinds = Array.from({ length: layers }, (_, layer) => [`Key.${layer}`, `Value.${layer}`]).flat();
+  for (const kind of kinds) {
+    feeds[`prompt${kind}`] = filled([slots, keyValueHeads, promptLength, headDim], 0);
+    feeds[`own${kind}`] = filled([rows, keyValueHeads, ownLength, headDim], 0);
+  }
+  const slotOf = (row: number): number => Math.floor(row / width);
+
+  return {
+    shape,
+    feeds,
+    enter: (slot, { index, length, paddedLength, outputs }) => {
+      feeds.promptBias.data
+        .fill(hidden, slot * promptLength, (slot + 1) * promptLength)
+        .fill(0, slot * promptLength, slot * promptLength + length);
+      feeds.ownBias.data.fill(hidden, slot * width * ownLength, (slot + 1) * width * ownLength);
+      for (const kind of kinds) {
+        const source = outputs[kind.toLowerCase()] as Float32Array;
+        const target = feeds[`prompt${kind}`].data;
         for (let head = 0; head < keyValueHeads; head++) {
           const from = (index * keyValueHeads + head) * paddedLength * headDim;
           target.set(
@@ -86,31 +77,40 @@ export function createKvCache(
           );
         }
       }
-    }
-  }
-
-  function append(outputs: Readonly<Record<string, TensorData>>, time: number): void {
-    feeds.ownBias.data[time] = 0;
-    for (const kind of ['Key', 'Value']) {
-      for (let layer = 0; layer < layers; layer++) {
-        const source = outputs[`${kind.toLowerCase()}.${layer}`] as Float32Array;
-        const target = feeds[`own${kind}.${layer}`].data;
-        for (let head = 0, from = 0; head < rows * keyValueHeads; head++) {
-          const at = (head * ownLength + time) * headDim;
-          for (let i = 0; i < headDim; i++) target[at + i] = source[from++];
+    },
+    append: (outputs, times) => {
+      times.forEach((time, row) => {
+        if (time >= 0) feeds.ownBias.data[row * ownLength + time] = 0;
+      });
+      for (const kind of kinds) {
+        const source = outputs[kind.toLowerCase()] as Float32Array;
+        const target = feeds[`own${kind}`].data;
+        for (let row = 0; row < rows; row++) {
+          if (times[row] < 0) continue;
+          for (let head = row * keyValueHeads; head < (row + 1) * keyValueHeads; head++) {
+            const at = (head * ownLength + times[row]) * headDim;
+            for (let i = 0, from = head * headDim; i < headDim; i++) target[at + i] = source[from++];
+          }
         }
       }
-    }
-  }
+    },
+    take: (row, from, fromRow) => {
+      const copy = (name: string, size: number, at: number, fromAt: number): void =>
+        feeds[name].data.set(from.feeds[name].data.subarray(fromAt * size, (fromAt + 1) * size), at * size);
+      copy('ownBias', ownLength, row, fromRow);
+      for (const kind of kinds) copy(`own${kind}`, ownSize, row, fromRow);
+      const fromSlot = Math.floor(fromRow / from.shape.width);
+      if (feeds.promptBias.data[slotOf(row) * promptLength] === 0) return;
+      copy('promptBias', promptLength, slotOf(row), fromSlot);
+      for (const kind of kinds) copy(`prompt${kind}`, promptSize, slotOf(row), fromSlot);
+    },
+  };
 }
 
 /** Added to the scores of places that hold nothing. */
 const hidden = -1e9;
 
-function zeros(shape: number[]): Value & { data: Float32Array } {
-  return { shape, data: new Float32Array(shape.reduce((size, n) => size * n, 1)) };
-}
-
-function ownNames(layers: number): string[] {
-  return Array.from({ length: layers }, (_, layer) => [`ownKey.${layer}`, `ownValue.${layer}`]).flat();
+function filled(shape: number[], value: number): Value & { data: Float32Array } {
+  const data = new Float32Array(shape.reduce((size, n) => size * n, 1));
+  return { shape, data: value === 0 ? data : data.fill(value) };
 }

@@ -8,26 +8,25 @@ import type { DivergenceName } from './losses.ts';
 import { type AdapterTrainer, createAdapterTrainer, type LoraSettings } from './lora.ts';
 import {
   distillationObjective,
-  entropyOf,
   packedFeeds,
   type PolicyObjective,
   policyFeeds,
   policyObjective,
   type ScoredGroup,
   supervisedObjective,
-  targetLogits,
   teacherPrefix,
   tokenGroups,
   uniformFeeds,
 } from './objectives.ts';
 import { logProbAt } from './ops.ts';
 import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
+import { entropyOf, type MemorySettings, targetFigures } from './target-figures.ts';
 import { checkGroups, type TokenLimits } from './token-checks.ts';
 import { createTrainer, type StepResult, type Trainer, type TrainerState } from './trainer.ts';
 
 export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
 
-export interface LearnerSettings {
+export interface LearnerSettings extends MemorySettings {
   adamw: AdamwSettings;
   threads: number;
   /** Row tokens of a micro-batch. Default: as many as some 500 MB of activations hold, from 256 to 4,096. */
@@ -113,7 +112,7 @@ export interface SupervisedLearner extends Learner {
 
 export async function createSupervised(model: LanguageModel, settings: LearnerSettings): Promise<SupervisedLearner> {
   const { config, parameters } = model;
-  const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config) });
+  const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config, settings) });
   const budget = microBatchTokens(config, settings);
   const step = uniformStep(trainer, budget, config);
   const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
@@ -140,15 +139,19 @@ export interface TokenScores {
 export async function scoreTokens(
   model: LanguageModel,
   groups: readonly TokenGroup[],
-  settings: { temperature: number; threads: number; microBatchTokens?: number },
+  settings: { temperature: number; threads: number; microBatchTokens?: number } & MemorySettings,
 ): Promise<TokenScores> {
   const { config, parameters } = model;
   const computation: Computation = createComputation({
     parameters,
     threads: settings.threads,
     trace: (p, x) => {
-      const logits = targetLogits(config, p, x, settings.temperature);
-      return { logprobs: logProbAt(logits, x.target), entropies: entropyOf(logits) };
+      const model = { config, parameters: p, temperature: settings.temperature };
+      const [logprobs, entropies] = targetFigures([model], x, settings, ([logits], part) => [
+        logProbAt(logits, part(x.target)),
+        entropyOf(logits),
+      ]);
+      return { logprobs, entropies };
     },
   });
   const empty = (): Float32Array[][] => groups.map(({ completions }) => completions.map(() => new Float32Array()));

@@ -9,6 +9,7 @@ import {
   add,
   and,
   attend,
+  checkpoint,
   equal,
   gather,
   less,
@@ -44,13 +45,13 @@ export interface PackedTokens {
  */
 export type Attention = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor;
 
-/** Final hidden states [batch · time, hidden] of packed rows. */
-export function hiddenStates(config: ModelConfig, p: Traced, tokens: PackedTokens): Tensor {
+/** Final hidden states [batch · time, hidden] of packed rows. `recompute`: of each layer only the input is kept for the gradient. */
+export function hiddenStates(config: ModelConfig, p: Traced, tokens: PackedTokens, recompute = false): Tensor {
   const bias = packedBias(tokens);
-  const time = tokens.ids.shape[1];
-  return transformer(config, p, tokens.ids, tokens.positions, time, (_, queries, keys, values) =>
-    groupedAttention(config, queries, splitHeads(keys, config), splitHeads(values, config), bias),
-  );
+  const { ids, positions } = tokens;
+  const attention: Attention = (_, queries, keys, values) =>
+    groupedAttention(config, queries, splitHeads(keys, config), splitHeads(values, config), bias);
+  return transformer(config, p, ids, positions, ids.shape[1], attention, recompute);
 }
 
 /** The network around its attention: int ids and positions [batch, time] (all positions below `positionLimit`) → [batch · time, hidden]. */
@@ -61,11 +62,13 @@ export function transformer(
   positions: Tensor,
   positionLimit: number,
   attention: Attention,
+  recompute = false,
 ): Tensor {
   const [batch, time] = ids.shape;
   const { cosine, sine } = rotaryTables(config, positionLimit);
   let x = gather(p['model.embed_tokens.weight'], reshape(ids, [-1]));
   for (let layer = 0; layer < config.layers; layer++) {
+    const before = x;
     const prefix = `model.layers.${layer}`;
     const normed = rmsNorm(x, p[`${prefix}.input_layernorm.weight`], config.rmsEpsilon);
     const project = (name: string): Tensor =>
@@ -76,8 +79,13 @@ export function transformer(
     const second = rmsNorm(x, p[`${prefix}.post_attention_layernorm.weight`], config.rmsEpsilon);
     const gated = mul(silu(linear(p, `${prefix}.mlp.gate_proj`, second)), linear(p, `${prefix}.mlp.up_proj`, second));
     x = add(x, linear(p, `${prefix}.mlp.down_proj`, gated));
+    if (recompute) x = checkpoint(x, [before, ...parametersOf(p, prefix)]);
   }
   return rmsNorm(x, p['model.norm.weight'], config.rmsEpsilon);
+}
+
+function parametersOf(p: Traced, prefix: string): Tensor[] {
+  return Object.entries(p).flatMap(([name, tensor]) => (name.startsWith(`${prefix}.`) ? [tensor] : []));
 }
 
 /** The output layer: [rows, hidden] → logits [rows, vocabulary]. */

@@ -2,7 +2,6 @@
 import type { Traced } from './computation.ts';
 import type { Tensor } from './graph.ts';
 import type { ModelConfig } from './language-model-config.ts';
-import { hiddenStates, outputTable } from './llama.ts';
 import {
   type Clipping,
   clippedSurrogate,
@@ -12,14 +11,15 @@ import {
   type PolicyLossName,
   policyLosses,
 } from './losses.ts';
-import { add, and, cast, gather, less, logProbAt, logSoftmax, matmul, mul, neg, slice, softmax, sum } from './ops.ts';
+import { add, and, cast, less, logProbAt, mul, neg, sum } from './ops.ts';
 import type { PackedBatch, TokenGroup } from './packing.ts';
 import type { Feeds } from './session.ts';
+import { entropyOf, type MemorySettings, targetFigures } from './target-figures.ts';
 
 /** One sampled list of a group. */
 export interface ScoredCompletion {
   tokens: Int32Array;
-  /** Under the distribution that it was sampled from, one a token. */
+  /** Under the policy that sampled it, at the temperature and over all tokens, one a token (Completion.policyLogprobs). */
   logprobs: Float32Array;
   advantage: number;
   /** Left out of the loss; it still counts among the lists that the loss is divided by. */
@@ -47,37 +47,22 @@ export interface PolicyObjective {
   temperature: number;
 }
 
-/** Logits of the targets at a temperature [targets, vocabulary]; `vocabulary`: only the first entries of the table. */
-export function targetLogits(
-  config: ModelConfig,
-  p: Traced,
-  x: Traced,
-  temperature: number,
-  vocabulary?: number,
-): Tensor {
-  const hidden = hiddenStates(config, p, { ids: x.ids, positions: x.positions, segment: x.segment, parent: x.parent });
-  const table = slice(outputTable(config, p), 0, 0, vocabulary ?? config.vocabularySize);
-  return matmul(gather(hidden, x.source), table, { transB: true, scale: 1 / temperature });
-}
-
-/** The entropy of each row of logits, nats. */
-export function entropyOf(logits: Tensor): Tensor {
-  return neg(sum(mul(softmax(logits), logSoftmax(logits)), [-1]));
-}
-
 /** The loss of `policyFeeds`, summed over micro-batches; metrics are sums that make means over the tokens of the batch. */
-export function policyObjective(config: ModelConfig, objective: PolicyObjective) {
+export function policyObjective(config: ModelConfig, objective: PolicyObjective & MemorySettings) {
   const { ratio: ratioOf } = policyLosses[objective.loss];
   const clipping: Clipping = { low: objective.clipLow, high: objective.clipHigh, delta: objective.delta ?? null };
   return (p: Traced, x: Traced): { loss: Tensor; metrics: Traced } => {
-    const logits = targetLogits(config, p, x, objective.temperature);
-    const logprobs = logProbAt(logits, x.target);
+    const policy = { config, parameters: p, temperature: objective.temperature };
+    const [logprobs, entropies] = targetFigures([policy], x, objective, ([logits], part) => [
+      logProbAt(logits, part(x.target)),
+      entropyOf(logits),
+    ]);
     const { sampled, advantage, list, share, weight, counted } = x;
     const ratio = ratioOf({ logprobs, sampled, advantage, list, share, lists: list.shape[0] });
     let loss = sum(mul(clippedSurrogate(ratio, advantage, clipping), weight));
     const mean = (values: Tensor): Tensor => sum(mul(values, counted));
     const metrics: Traced = {
-      entropy: mean(entropyOf(logits)),
+      entropy: mean(entropies),
       clip_low: mean(cast(and(less(ratio, 1 - clipping.low), less(advantage, 0)), 'float32')),
       clip_high: mean(cast(and(less(1 + clipping.high, ratio), less(0, advantage)), 'float32')),
     };
@@ -148,14 +133,19 @@ export function policyFeeds(
 export function distillationObjective(
   student: ModelConfig,
   teacher: ModelConfig,
-  settings: { divergence: DivergenceName; temperature: number; vocabulary: number },
+  settings: { divergence: DivergenceName; temperature: number; vocabulary: number } & MemorySettings,
 ) {
   const { divergence, temperature, vocabulary } = settings;
   return (p: Traced, x: Traced): { loss: Tensor; metrics: Traced } => {
-    const own = targetLogits(student, p, x, temperature, vocabulary);
-    const theirs = targetLogits(teacher, unprefixed(p, teacherPrefix), x, temperature, vocabulary);
-    const loss = sum(mul(divergences[divergence](own, theirs), x.weight));
-    return { loss, metrics: { entropy: sum(mul(entropyOf(own), x.weight)) } };
+    const both = [
+      { config: student, parameters: p, temperature, vocabulary },
+      { config: teacher, parameters: unprefixed(p, teacherPrefix), temperature, vocabulary },
+    ];
+    const [values, entropies] = targetFigures(both, x, settings, ([own, theirs]) => [
+      divergences[divergence](own, theirs),
+      entropyOf(own),
+    ]);
+    return { loss: sum(mul(values, x.weight)), metrics: { entropy: sum(mul(entropies, x.weight)) } };
   };
 }
 
@@ -163,10 +153,12 @@ export function distillationObjective(
 export const teacherPrefix = 'teacher/';
 
 /** Mean cross-entropy of the targets, nats. */
-export function supervisedObjective(config: ModelConfig) {
-  return (p: Traced, x: Traced): { loss: Tensor } => ({
-    loss: neg(sum(mul(logProbAt(targetLogits(config, p, x, 1), x.target), x.weight))),
-  });
+export function supervisedObjective(config: ModelConfig, memory: MemorySettings = {}) {
+  return (p: Traced, x: Traced): { loss: Tensor } => {
+    const model = { config, parameters: p, temperature: 1 };
+    const [logprobs] = targetFigures([model], x, memory, ([logits], part) => [logProbAt(logits, part(x.target))]);
+    return { loss: neg(sum(mul(logprobs, x.weight))) };
+  };
 }
 
 /** Feeds of packed batches in which every target of the step weighs the same. */

@@ -38,6 +38,14 @@ export const gelu = (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.
 /** The same value, through which no gradient flows. */
 export const stopGradient = (x: Tensor): Tensor => unary('stopGradient', x);
 
+/**
+ * The same value, whose parts are not kept for the gradient: they are computed again there, from `boundary`, which must hold everything
+ * between `y` and what it is differentiated by (activations and parameters alike). Trades a second forward pass for memory. Chen et al. 2016.
+ */
+export function checkpoint(y: Tensor, boundary: readonly Tensor[]): Tensor {
+  return node('checkpoint', [y, ...boundary], y.shape, y.dtype);
+}
+
 export const equal = (a: Operand, b: Operand): Tensor => binary('equal', a, b, 'bool');
 export const less = (a: Operand, b: Operand): Tensor => binary('less', a, b, 'bool');
 export const and = (a: Tensor, b: Tensor): Tensor => binary('and', a, b, 'bool');

@@ -44,6 +44,33 @@ export function greedyToken(probabilities: Float32Array): Draw {
   return { token, logprob: Math.log(probabilities[token]) };
 }
 
+/**
+ * The distribution over the allowed tokens (1; entries beyond the array count as 0) alone, summing to 1. Where the model gives none of
+ * them a probability that float32 can hold, all are equally likely. Throws NumericsError where probabilities are not finite.
+ */
+export function restricted(probabilities: Float32Array, allowed: Uint8Array): Float32Array {
+  const kept = new Float32Array(probabilities.length);
+  const end = Math.min(allowed.length, kept.length);
+  let total = 0;
+  let count = 0;
+  for (let i = 0; i < end; i++) {
+    if (allowed[i] === 0) continue;
+    count++;
+    kept[i] = probabilities[i];
+    total += kept[i];
+  }
+  if (!Number.isFinite(total) || count === 0) throw notFinite();
+  for (let i = 0; i < end; i++) if (allowed[i] !== 0) kept[i] = total > 0 ? kept[i] / total : 1 / count;
+  return kept;
+}
+
+/** The natural log of a probability; of one that float32 rounds to 0, that of the smallest normal number. */
+export function logOf(probability: number): number {
+  return Math.log(Math.max(probability, smallestNormal));
+}
+
+const smallestNormal = 2 ** -126;
+
 /** softmax(logits / temperature). */
 export function probabilitiesOf(logits: Float32Array, temperature: number): Float32Array {
   let highest = Number.NEGATIVE_INFINITY;
@@ -72,7 +99,8 @@ function notFinite(): NumericsError {
   return new NumericsError('no token has a probability above zero: the logits are not finite, the model is broken');
 }
 
-function isNarrow({ topK, topP, minP }: Filters): boolean {
+/** Whether the filters leave anything out. */
+export function isNarrow({ topK, topP, minP }: Filters): boolean {
   return topK > 0 || topP < 1 || minP > 0;
 }
 

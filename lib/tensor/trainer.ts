@@ -4,6 +4,7 @@ import { type AdamwSettings, adamwStep, clipScale, globalNorm, type Moments } fr
 import { createComputation, type Traced } from './computation.ts';
 import { gradients } from './gradient.ts';
 import { sizeOf, type Tensor, type TensorData } from './graph.ts';
+import { allFinite, whereNotFinite } from './numerics.ts';
 import { copyParameters, type Parameters } from './parameters.ts';
 import type { Feeds } from './session.ts';
 
@@ -38,7 +39,8 @@ export interface TrainerState {
 export interface Trainer {
   /**
    * One optimizer step on the sum of the micro-batches' losses, each times its weight (default: 1 / their number). Throws
-   * NumericsError, before anything is changed, when the loss or a gradient is not finite.
+   * NumericsError, before anything is changed, when the loss or a gradient is not finite (it names the micro-batch and where
+   * the number broke first), or when the gradient's norm is above `adamw.gradientLimit`.
    */
   step(microBatches: readonly Feeds[], learningRate: number, weights?: readonly number[]): Promise<StepResult>;
   /** Loss and metrics of one batch; nothing is changed. */
@@ -65,19 +67,17 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
   let spare: Float32Array[] | null = null;
   let steps = 0;
 
-  const forward = createComputation({ parameters: known, threads, trace: (p, x) => flatten(loss(p, x)) });
-  const backward = createComputation({
-    parameters: known,
-    threads,
-    trace: (p, x) => {
-      const traced = loss(p, x);
-      const grads = gradients(
-        traced.loss,
-        names.map((name) => p[name]),
-      );
-      return { ...flatten(traced), ...Object.fromEntries(grads.map((grad, i) => [gradientName(names[i]), grad])) };
-    },
-  });
+  const traceLoss = (p: Traced, x: Traced): Traced => flatten(loss(p, x));
+  const traceGradients = (p: Traced, x: Traced): Traced => {
+    const traced = loss(p, x);
+    const grads = gradients(
+      traced.loss,
+      names.map((name) => p[name]),
+    );
+    return { ...flatten(traced), ...Object.fromEntries(grads.map((grad, i) => [gradientName(names[i]), grad])) };
+  };
+  const forward = createComputation({ parameters: known, threads, trace: traceLoss });
+  const backward = createComputation({ parameters: known, threads, trace: traceGradients });
 
   const differentiate = async (feeds: Feeds, into: readonly Float32Array[]) =>
     readResult(await backward.run(feeds, Object.fromEntries(into.map((array, i) => [gradientName(names[i]), array]))));
@@ -94,22 +94,52 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
     return result;
   };
 
+  /** The error of a micro-batch whose loss or gradients are not finite. Slow: it looks at every tensor of the graph. */
+  const broken = async (what: string, trace: typeof traceLoss, feeds: Feeds): Promise<NumericsError> => {
+    const tensor = await whereNotFinite({ parameters: known, trace, feeds, threads });
+    return new NumericsError(
+      `${what} is not a finite number${tensor === null ? '' : `: it breaks first in ${tensor}`}. ${unchanged}`,
+      { tensor },
+    );
+  };
+
+  /** Which parameters' gradients are not finite, and in which micro-batch. */
+  const brokenGradient = async (microBatches: readonly Feeds[]): Promise<NumericsError> => {
+    const into = (spare ??= zeros());
+    for (const [i, feeds] of microBatches.entries()) {
+      await differentiate(feeds, into);
+      const bad = names.filter((_, k) => !allFinite(into[k]));
+      if (bad.length > 0) return broken(`the gradient of ${some(bad)} in micro-batch ${i}`, traceGradients, feeds);
+    }
+    return new NumericsError(`the sum of the micro-batches' gradients is not a finite number. ${unchanged}`);
+  };
+
+  const checkNorm = (norm: number): void => {
+    const limit = adamw.gradientLimit ?? null;
+    if (limit === null || norm <= limit) return;
+    const norms = sums.map((one) => globalNorm([one]));
+    const largest = norms.indexOf(Math.max(...norms));
+    throw new NumericsError(
+      `the gradient explodes: its norm is ${norm.toPrecision(3)}, ${limit} is allowed, and most of it is that of ${names[largest]} (${norms[largest].toPrecision(3)}). ${unchanged}`,
+      { tensor: names[largest] },
+    );
+  };
+
   return {
     step: async (microBatches, learningRate, weights = microBatches.map(() => 1 / microBatches.length)) => {
+      if (!Number.isFinite(learningRate)) throw new RangeError(`the learning rate is ${learningRate}`);
       const total: StepResult = { loss: 0, gradientNorm: 0, metrics: {} };
       for (const [i, feeds] of microBatches.entries()) {
         const result = await accumulate(feeds, weights[i], i === 0);
-        requireFinite(result.loss, `the loss of micro-batch ${i}`);
+        if (!Number.isFinite(result.loss)) throw await broken(`the loss of micro-batch ${i}`, traceLoss, feeds);
         total.loss += weights[i] * result.loss;
         for (const [name, data] of Object.entries(result.metrics)) {
           if (data.length === 1) total.metrics[name] = (total.metrics[name] ?? 0) + weights[i] * Number(data[0]);
         }
       }
       total.gradientNorm = globalNorm(sums);
-      if (!Number.isFinite(total.gradientNorm)) {
-        const bad = names.filter((_, i) => !Number.isFinite(globalNorm([sums[i]])));
-        requireFinite(Number.NaN, bad.length > 0 ? `the gradient of ${bad.join(', ')}` : "the gradient's norm");
-      }
+      if (!Number.isFinite(total.gradientNorm)) throw await brokenGradient(microBatches);
+      checkNorm(total.gradientNorm);
       steps++;
       const scale = clipScale(total.gradientNorm, adamw.gradientNorm);
       names.forEach((name, i) => {
@@ -160,11 +190,10 @@ function readResult(values: Record<string, TensorData>): { loss: number; metrics
   return { loss: Number(values[lossName][0]), metrics: Object.fromEntries(metrics) };
 }
 
-function requireFinite(value: number, what: string): void {
-  if (Number.isFinite(value)) return;
-  throw new NumericsError(
-    `${what} is not a finite number. Nothing was changed: lower the learning rate, or look at the batch`,
-  );
+const unchanged = 'Nothing was changed: lower the learning rate, or look at the batch';
+
+function some(names: readonly string[]): string {
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} others`;
 }
 
 function requireSameShapes(parameters: Parameters, other: Parameters): void {

@@ -38,7 +38,8 @@ import {
 
 export type Vjp = (y: Tensor, g: Tensor) => (Tensor | null)[];
 
-export const vjp: Record<Op, Vjp> = {
+/** Every operation but `checkpoint`, whose rule is the driver's: it differentiates a copy of a part of the graph. */
+export const vjp: Record<Exclude<Op, 'checkpoint'>, Vjp> = {
   input: () => [],
   constant: () => [],
   stopGradient: () => [null],

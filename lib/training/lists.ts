@@ -1,4 +1,5 @@
 /** A policy writes lists for readers: prompts in, parsed lists with their tokens and log-probabilities out. */
+import { listFormat } from '../method/list-format.ts';
 import { type ParsedList, parseList, promptOf } from '../method/prompt.ts';
 import type { Reader } from '../data/rows.ts';
 import type { RolloutSettings } from '../pipeline/stages.ts';
@@ -6,7 +7,10 @@ import type { Label } from '../random.ts';
 import type { Decoder } from '../tensor/decoder.ts';
 import type { Tokenizer } from '../tensor/tokenizer.ts';
 
-/** One sampled list. `logprobs` are natural logs under the sampling distribution, one a token. */
+/**
+ * One sampled list. `logprobs` are natural logs under the policy at the sampling temperature, one a token: what ratio and KL compare
+ * with. Filters and format narrow what is sampled, not the policy.
+ */
 export interface WrittenList extends ParsedList {
   readerId: string;
   sample: number;
@@ -26,8 +30,8 @@ export interface Writing {
   progress?: (fraction: number) => void;
 }
 
-/** Readers decoded together: bounds the KV cache. */
-const READERS_AT_ONCE = 32;
+/** Readers of one request to the decoder, which takes them in as places come free. Bounds what waits and what is done, not the KV cache. */
+const READERS_AT_ONCE = 1024;
 
 /** Lists of each reader, in the order of `readers`: `[reader][sample]`. */
 export async function writeLists(readers: readonly Reader[], writing: Writing): Promise<WrittenList[][]> {
@@ -35,6 +39,7 @@ export async function writeLists(readers: readonly Reader[], writing: Writing): 
   const written: WrittenList[][] = [];
   for (let start = 0; start < readers.length; start += READERS_AT_ONCE) {
     const some = readers.slice(start, start + READERS_AT_ONCE);
+    let ended = 0;
     const completions = await decoder.generate({
       prompts: some.map((reader) => promptOf(reader.signals, tokenizer, settings.maxPromptTokens)),
       samples,
@@ -45,16 +50,20 @@ export async function writeLists(readers: readonly Reader[], writing: Writing): 
       maxTokens: settings.maxListTokens,
       stopIds: tokenizer.stopIds,
       key: (prompt, sample) => writing.stream(some[prompt].readerId, sample),
+      constraint: settings.constrained ? listFormat(tokenizer) : undefined,
+      onEnd: () => {
+        if (++ended % samples === 0) writing.progress?.((start + ended / samples) / readers.length);
+      },
     });
     completions.forEach((lists, index) =>
       written.push(
-        lists.map(({ tokens, logprobs, finished }, sample) => {
+        lists.map(({ tokens, policyLogprobs, finished }, sample) => {
           const text = tokenizer.decode(finished ? tokens.subarray(0, -1) : tokens);
           return {
             readerId: some[index].readerId,
             sample,
             tokens,
-            logprobs,
+            logprobs: policyLogprobs,
             finished,
             text,
             ...parseList(text, finished),
@@ -62,7 +71,6 @@ export async function writeLists(readers: readonly Reader[], writing: Writing): 
         }),
       ),
     );
-    writing.progress?.(Math.min(1, (start + some.length) / readers.length));
   }
   return written;
 }

@@ -1,4 +1,5 @@
 /** Supervised training on prompt and list pairs: pretraining, warm start and supervised distillation are this loop with other data. */
+import { NumericsError } from '../errors.ts';
 import { createSupervised } from '../tensor/learner.ts';
 import type { LanguageModel } from '../tensor/language-model.ts';
 
@@ -39,7 +40,9 @@ export async function trainSupervised(
   try {
     for (let step = 0; step < plan.steps; step++) {
       const examples = plan.batch(step);
-      const { loss } = await learner.step(examples, cosineRate(plan.learningRate, step, plan.steps, plan.warmupSteps));
+      const { loss } = await NumericsError.of(`supervised step ${step + 1} of ${plan.steps}`, () =>
+        learner.step(examples, cosineRate(plan.learningRate, step, plan.steps, plan.warmupSteps)),
+      );
       tokens += examples.reduce((sum, { prompt, completion }) => sum + prompt.length + completion.length, 0);
       if (step >= Math.floor(plan.steps * 0.9)) last.push(loss);
       plan.report?.(step, loss, tokens);

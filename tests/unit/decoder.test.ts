@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { NumericsError } from '../../lib/errors.ts';
 import { Random } from '../../lib/random.ts';
-import { createDecoder, type GenerateRequest } from '../../lib/tensor/decoder.ts';
+import {
+  type Completion,
+  createDecoder,
+  type DecoderSettings,
+  type GenerateRequest,
+} from '../../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
 import { scoreTokens } from '../../lib/tensor/learner.ts';
 
@@ -21,8 +26,8 @@ const request: GenerateRequest = {
   key: (prompt, sample) => ['test', prompt, sample],
 };
 
-async function generate(more: Partial<GenerateRequest> = {}, rows?: number) {
-  const decoder = createDecoder(model, { threads: 1, rows });
+async function generate(more: Partial<GenerateRequest> = {}, settings: Partial<DecoderSettings> = {}) {
+  const decoder = createDecoder(model, { threads: 1, ...settings });
   try {
     return await decoder.generate({ ...request, ...more });
   } finally {
@@ -53,13 +58,41 @@ describe('a decoder', () => {
     expect(await generate()).toEqual(first);
   });
 
-  it('writes a list that depends on its prompt and key, not on what is decoded beside it', async () => {
+  it.each([1, 2])(
+    'writes a list that depends on its prompt and key, to the bit, not on what is beside it (%i threads)',
+    async (threads) => {
+      const together = await generate({}, { threads });
+      for (const rows of [2, 6, 9, 40]) expect(await generate({}, { threads, rows })).toEqual(together);
+      expect(await generate({}, { threads, cacheBytes: 1 })).toEqual(together);
+      const some = [5, 2, 3];
+      const key: GenerateRequest['key'] = (prompt, sample) => ['test', some[prompt], sample];
+      const fewer = await generate({ prompts: some.map((i) => prompts[i]), key }, { threads });
+      expect(fewer).toEqual(some.map((i) => together[i]));
+      const single = await generate({ samples: 1 }, { threads });
+      expect(tokensOf(single)).toEqual(tokensOf(together.map((group) => group.slice(0, 1))));
+      for (const rows of [2, 3]) expect(await generate({ samples: 1 }, { threads, rows })).toEqual(single);
+    },
+  );
+
+  it('writes a lone list as in company but for rounding: its log-probabilities differ by less than 1e-5', async () => {
     const together = await generate();
-    const apart = await generate({}, 1);
-    const alone = await generate({ prompts: [prompts[2]], samples: 1, key: () => ['test', 2, 3] });
-    const tokens = (lists: typeof together) => lists.map((group) => group.map((list) => Array.from(list.tokens)));
-    expect(tokens(apart)).toEqual(tokens(together));
-    expect(tokens(alone)[0][0]).toEqual(tokens(together)[2][3]);
+    for (const [i, prompt] of prompts.entries()) {
+      const [[alone]] = await generate({ prompts: [prompt], samples: 1, key: () => ['test', i, 3] });
+      const { tokens, logprobs } = together[i][3];
+      expect(alone.tokens).toEqual(tokens);
+      alone.logprobs.forEach((value, at) => expect(Math.abs(value - logprobs[at])).toBeLessThan(1e-5));
+    }
+  });
+
+  it('gives the place of a list that ended to one that waits', async () => {
+    const order: string[] = [];
+    const lists = await generate({ onEnd: (prompt, sample) => order.push(`${prompt} ${sample}`) }, { rows: 6 });
+    expect(order.toSorted()).toEqual(
+      lists.flatMap((group, i) => group.map((_, sample) => `${i} ${sample}`)).toSorted(),
+    );
+    // One prompt's lists at a time would end prompt by prompt.
+    const prompt = order.map((one) => one.split(' ')[0]);
+    expect(prompt.filter((one, i) => i > 0 && one !== prompt[i - 1]).length).toBeGreaterThan(prompts.length - 1);
   });
 
   it('ends a list with its stop token, or cuts it at the longest length', async () => {
@@ -71,6 +104,28 @@ describe('a decoder', () => {
     }
   });
 
+  it('gives log-probabilities under what was sampled from, and under the policy', async () => {
+    for (const narrow of [{ topK: 7 }, { topP: 0.6 }, { minP: 0.2 }, { topK: 20, topP: 0.8, minP: 0.05 }]) {
+      const lists = await generate(narrow);
+      const groups = prompts.map((prompt, i) => ({ prompt, completions: lists[i].map(({ tokens }) => tokens) }));
+      const { logprobs } = await scoreTokens(model, groups, { temperature: request.temperature, threads: 1 });
+      for (const [i, group] of lists.entries()) {
+        for (const [sample, list] of group.entries()) {
+          list.policyLogprobs.forEach((value, at) =>
+            expect(Math.abs(value - logprobs[i][sample][at])).toBeLessThan(1e-4),
+          );
+          // What was kept weighs less than all: each kept token gains the same factor.
+          list.logprobs.forEach((value, at) => expect(value).toBeGreaterThan(list.policyLogprobs[at] - 1e-6));
+        }
+      }
+      for (const group of lists) {
+        const gains = group.map((list) => list.logprobs[0] - list.policyLogprobs[0]);
+        for (const gain of gains) expect(gain).toBeCloseTo(gains[0], 4);
+        expect(gains[0]).toBeGreaterThan(0.01);
+      }
+    }
+  });
+
   it('samples within its filters, with log-probabilities of the filtered distribution', async () => {
     const [[only]] = await generate({ prompts: [prompts[0]], samples: 1, topK: 1 });
     const [[greedy]] = await generate({ prompts: [prompts[0]], samples: 1, temperature: 0 });
@@ -79,13 +134,17 @@ describe('a decoder', () => {
     expect(greedy.logprobs.every((value) => value < 0)).toBe(true);
   });
 
-  it('writes one token, and nothing for no prompts', async () => {
+  it('writes one token, and nothing for no prompts or no samples', async () => {
     expect((await generate({ maxTokens: 1 })).flat().every(({ tokens }) => tokens.length === 1)).toBe(true);
     expect(await generate({ prompts: [] })).toEqual([]);
+    expect(await generate({ samples: 0 })).toEqual(prompts.map(() => []));
   });
 
-  it('refuses an empty prompt, and a model whose weights are not finite', async () => {
+  it('refuses an empty prompt, a token outside the vocabulary, and a model whose weights are not finite', async () => {
     await expect(generate({ prompts: [new Int32Array(0)] })).rejects.toThrow(/prompt 0 is empty/);
+    await expect(generate({ prompts: [prompts[0], Int32Array.of(1, 512)] })).rejects.toThrow(
+      /prompt 1 holds token 512/,
+    );
     const broken = new Map(model.parameters);
     broken.set('model.norm.weight', { shape: [48], data: new Float32Array(48).fill(Number.NaN) });
     const decoder = createDecoder({ config: model.config, parameters: broken }, { threads: 1 });
@@ -93,3 +152,7 @@ describe('a decoder', () => {
     await decoder.release();
   });
 });
+
+function tokensOf(lists: readonly Completion[][]): Int32Array[][] {
+  return lists.map((group) => group.map(({ tokens }) => tokens));
+}

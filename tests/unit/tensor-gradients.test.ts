@@ -178,11 +178,84 @@ const cases: Partial<Record<Op, Case[]>> = {
   ],
 };
 
+/** Its rule is the driver's (gradient.ts), so it stands in no table. */
+const checkpoints: Case[] = [
+  {
+    shapes: [
+      [3, 4],
+      [4, 5],
+    ],
+    of: (a, b) => ops.checkpoint(ops.exp(ops.matmul(a, b)), [a, b]),
+  },
+  // A chain of two with a shared parameter, an activation on the boundary, and one inside another.
+  {
+    shapes: [
+      [3, 4],
+      [4, 4],
+    ],
+    of: (a, w) => {
+      const block = (x: Tensor): Tensor => ops.checkpoint(ops.tanh(ops.matmul(x, w)), [x, w]);
+      const one = block(ops.mul(a, 2));
+      return ops.checkpoint(ops.mul(block(one), ops.exp(one)), [one, w]);
+    },
+  },
+  // Rows in parts, joined again, beside another use of the same input.
+  {
+    shapes: [
+      [4, 3],
+      [3, 2],
+    ],
+    of: (x, w) => {
+      const rows = ops.sin(x);
+      const part = (start: number): Tensor => {
+        const some = ops.slice(rows, 0, start, start + 2);
+        return ops.checkpoint(ops.logSoftmax(ops.matmul(some, w)), [some, w]);
+      };
+      return ops.add(ops.concat([part(0), part(2)], 0), ops.matmul(rows, w));
+    },
+  },
+];
+
 const composed: Record<string, Case[]> = {
+  checkpoint: checkpoints,
   gelu: unary(ops.gelu),
   layerNorm: [{ shapes: [[2, 3, 4], [4], [4]], of: (x, w, b) => ops.layerNorm(x, w, b, 1e-5) }],
   normalizeRows: unary(ops.normalizeRows),
 };
+
+describe('a checkpoint', () => {
+  it('changes no number, and computes again only what the gradient needs', async () => {
+    const [x, w] = [input('x', [3, 4]), input('w', [4, 4])];
+    const random = new Random('checkpoint');
+    const draw = (shape: number[]) => ({
+      shape,
+      data: Float32Array.from({ length: sizeOf(shape) }, () => random.normal(0, 1)),
+    });
+    const feeds = { x: draw([3, 4]), w: draw([4, 4]) };
+    const layer = (h: Tensor): Tensor => ops.silu(ops.matmul(ops.mul(h, 0.5), w));
+    const through = (wrap: (y: Tensor, h: Tensor) => Tensor): Tensor => {
+      let h = ops.exp(x);
+      for (let i = 0; i < 3; i++) h = wrap(layer(h), h);
+      return ops.sum(h);
+    };
+    const [plain, checkpointed] = [through((y) => y), through((y, h) => ops.checkpoint(y, [h, w]))];
+    const outputs = (loss: Tensor) => {
+      const [gx, gw] = gradients(loss, [x, w]);
+      return { loss, gx, gw };
+    };
+    expect(await run(outputs(checkpointed), feeds)).toEqual(await run(outputs(plain), feeds));
+    const products = (loss: Tensor): number =>
+      topological(Object.values(outputs(loss))).filter(({ op }) => op === 'matmul').length;
+    expect(products(checkpointed)).toBe(products(plain) + 3);
+  });
+
+  it('refuses a parameter that its boundary does not hold', () => {
+    const [x, w] = [input('x', [3, 4]), input('w', [4, 4])];
+    const y = ops.checkpoint(ops.matmul(x, w), [x]);
+    expect(() => gradients(ops.sum(y), [x, w])).toThrow(/w is read inside a checkpoint/);
+    expect(gradients(ops.sum(y), [x])).toHaveLength(1);
+  });
+});
 
 describe('the gradient of', () => {
   for (const op of Object.keys(vjp) as Op[]) {

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
 import { loadLanguageModel, type LanguageModel } from '../../lib/tensor/language-model.ts';
@@ -7,11 +12,13 @@ import {
   createSupervised,
   type Learner,
   logprobs,
+  type PolicyLearner,
   type ScoredGroup,
   scoreTokens,
 } from '../../lib/tensor/learner.ts';
 import { initialParameters } from '../../lib/tensor/llama.ts';
 import type { TokenGroup } from '../../lib/tensor/packing.ts';
+import type { MemorySettings } from '../../lib/tensor/target-figures.ts';
 
 const models = new URL('../oracle/data/models/', import.meta.url).pathname;
 const load = (name: string): LanguageModel => loadLanguageModel(models + name);
@@ -56,6 +63,69 @@ describe('log-probabilities', () => {
   });
 });
 
+describe('memory for time', () => {
+  const memory: MemorySettings[] = [
+    { targetsAtOnce: 10 },
+    { targetsAtOnce: 1 },
+    { recompute: true },
+    { recompute: true, targetsAtOnce: 33 },
+  ];
+
+  it.each(memory)('gives the same log-probabilities and entropies (%j)', async (settings) => {
+    const model = load('qwen2');
+    const whole = await scoreTokens(model, groups, { temperature: 0.6, threads: 1 });
+    const parts = await scoreTokens(model, groups, { temperature: 0.6, threads: 1, ...settings });
+    for (const which of ['logprobs', 'entropies'] as const) {
+      const [left, right] = [whole[which].flat(), parts[which].flat()];
+      left.forEach((list, i) => list.forEach((value, t) => expect(right[i][t]).toBeCloseTo(value, 5)));
+    }
+  });
+
+  it.each(memory)('takes the same step, always (%j)', async (settings) => {
+    const batch = scored(await logprobs(load('llama'), groups, policy));
+    const stepOf = async (more: MemorySettings) => {
+      const model = load('llama');
+      const learner = await createPolicyLearner(model, {
+        ...policy,
+        adamw: { ...adamw, epsilon: 1e-4 },
+        klWeight: 0,
+        ...more,
+      });
+      const figures = await learner.update(batch, 1e-3);
+      await learner.release();
+      return { model, figures };
+    };
+    const [plain, one, again] = [await stepOf({}), await stepOf(settings), await stepOf(settings)];
+    expect(again.model.parameters).toEqual(one.model.parameters);
+    expect(again.figures).toEqual(one.figures);
+    expect(Math.abs(one.figures.gradient_norm / plain.figures.gradient_norm - 1)).toBeLessThan(1e-5);
+    expect(one.figures.entropy).toBeCloseTo(plain.figures.entropy, 5);
+    for (const [name, { data }] of one.model.parameters) {
+      const expected = plain.model.parameters.get(name)?.data as Float32Array;
+      const error = data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i])), 0);
+      expect(error, name).toBeLessThan(1e-5);
+    }
+  });
+
+  it('distils as well from logits in chunks, of a teacher with a wider table too', async () => {
+    const of = async (more: MemorySettings) => {
+      const distiller = await createDistiller(load('llama'), load('qwen2-padded'), {
+        ...settings,
+        divergence: 'jsd',
+        temperature: 0.7,
+        ...more,
+      });
+      const figures = [await distiller.step(groups, 1e-3), await distiller.step(groups, 1e-3)];
+      await distiller.release();
+      return figures;
+    };
+    const [plain, chunked] = [await of({}), await of({ targetsAtOnce: 7, recompute: true })];
+    for (const [i, figures] of chunked.entries()) {
+      for (const [name, value] of Object.entries(figures)) expect(value, name).toBeCloseTo(plain[i][name], 4);
+    }
+  });
+});
+
 describe('a policy learner', () => {
   it('makes rewarded lists likelier and the others less likely', async () => {
     const model = load('llama');
@@ -93,6 +163,51 @@ describe('a policy learner', () => {
       const learner = await createPolicyLearner(one, { ...policy, loss: 'gspo' });
       return { learner, step: () => learner.update(batch, 1e-3) };
     });
+  });
+
+  it('takes with micro-batches the step of the whole batch, within 1e-5', async () => {
+    const [whole, parts] = [load('qwen2'), load('qwen2')];
+    const batch = scored(await logprobs(whole, groups, policy));
+    // An epsilon above the rounding of gradients: Adam's first steps divide by them.
+    const of = (model: LanguageModel, microBatchTokens: number): Promise<PolicyLearner> =>
+      createPolicyLearner(model, { ...policy, adamw: { ...adamw, epsilon: 1e-4 }, microBatchTokens });
+    const [one, two] = [await of(whole, 4096), await of(parts, 64)];
+    for (let step = 0; step < 3; step++) {
+      const together = await one.update(batch, 1e-3);
+      const apart = await two.update(batch, 1e-3);
+      expect(Math.abs(apart.gradient_norm / together.gradient_norm - 1)).toBeLessThan(1e-5);
+      expect(Math.abs(apart.loss - together.loss)).toBeLessThan(1e-5);
+    }
+    for (const part of ['parameters', 'first', 'second'] as const) {
+      const expected = one.state()[part];
+      for (const [name, { data }] of two.state()[part]) {
+        const other = expected.get(name)?.data as Float32Array;
+        const error = data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - other[i])), 0);
+        expect(error, `${part} of ${name}`).toBeLessThan(1e-5);
+      }
+    }
+    await one.release();
+    await two.release();
+  });
+
+  it('is after 20 steps equal to the bit, in one process or in three', { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'newshound-restarts-'));
+    const run = async (from: number, to: number, before: string, after: string): Promise<void> => {
+      const script = join(import.meta.dirname, 'training-process.ts');
+      const files = [before === '-' ? before : join(folder, before), join(folder, after)];
+      await promisify(execFile)(process.execPath, [script, String(from), String(to), ...files]);
+    };
+    try {
+      await run(0, 20, '-', 'through');
+      await run(0, 7, '-', 'seven');
+      await run(7, 13, 'seven', 'thirteen');
+      await run(13, 20, 'thirteen', 'restarted');
+      const [through, restarted] = [readFileSync(join(folder, 'through')), readFileSync(join(folder, 'restarted'))];
+      expect(restarted.equals(through)).toBe(true);
+      expect(restarted.equals(readFileSync(join(folder, 'thirteen')))).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('refuses log-probabilities that do not fit their tokens', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NumericsError } from '../../lib/errors.ts';
 import { Random } from '../../lib/random.ts';
 import { adamwStep, clipScale } from '../../lib/tensor/adamw.ts';
-import { add, gather, logProbAt, matmul, mean, mul, neg, relu, sqrt, sum } from '../../lib/tensor/ops.ts';
+import { add, exp, gather, logProbAt, matmul, mean, mul, neg, relu, sqrt, sum } from '../../lib/tensor/ops.ts';
 import type { Parameters } from '../../lib/tensor/parameters.ts';
 import { createTrainer, type Trainer } from '../../lib/tensor/trainer.ts';
 
@@ -77,11 +77,67 @@ describe('a trainer', () => {
       threads: 1,
     });
     const scale = (value: number) => ({ scale: { shape: [2], data: Float32Array.of(value, value) } });
-    await expect(trainer.step([scale(1)], 0.1)).rejects.toThrow(/the gradient of explosive is not/);
-    await expect(trainer.step([scale(1)], 0.1)).rejects.toThrow(NumericsError);
-    await expect(trainer.step([scale(Number.NaN)], 0.1)).rejects.toThrow(/the loss of micro-batch 0/);
+    const failure = await trainer.step([scale(1), scale(1)], 0.1).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(NumericsError);
+    expect((failure as NumericsError).message).toMatch(
+      /the gradient of explosive in micro-batch 0 is not a finite number: it breaks first in div, after explosive/,
+    );
+    expect((failure as NumericsError).tensor).toBe('div, after explosive');
+    await expect(trainer.step([scale(1), scale(Number.NaN)], 0.1)).rejects.toThrow(
+      /the gradient of explosive in micro-batch 0|the loss of micro-batch 1 is not .* breaks first in the fed scale/,
+    );
+    await expect(trainer.step([scale(1)], Number.NaN)).rejects.toThrow(/learning rate is NaN/);
     expect([...(parameters.get('steady')?.data ?? [])]).toEqual([1, 2]);
     expect(trainer.state().step).toBe(0);
+    await trainer.release();
+  });
+
+  it('names what overflows in the forward pass, and the batch that its caller knows', async () => {
+    const parameters: Parameters = new Map([
+      ['table', { shape: [3, 2], data: Float32Array.of(1, 2, 3, 200, 5, 6) }],
+      ['out', { shape: [2], data: Float32Array.of(1, 1) }],
+    ]);
+    const trainer = createTrainer({
+      parameters,
+      loss: (p, x) => ({ loss: mean(exp(mul(gather(p.table, x.ids), p.out))) }),
+      adamw,
+      threads: 1,
+    });
+    const step = (id: number) =>
+      NumericsError.of('round 3, rollouts abc', () =>
+        trainer.step([{ ids: { shape: [1], data: Int32Array.of(id) } }], 0.1),
+      );
+    await expect(step(1)).rejects.toThrow(
+      'round 3, rollouts abc: the loss of micro-batch 0 is not a finite number: it breaks first in exp, after',
+    );
+    await expect(step(1)).rejects.toMatchObject({ batch: 'round 3, rollouts abc', retryable: false });
+    const before = bytesOf(parameters).map((bytes) => bytes.toString('hex'));
+    expect((await step(0)).loss).toBeGreaterThan(0);
+    expect(bytesOf(parameters).map((bytes) => bytes.toString('hex'))).not.toEqual(before);
+    (parameters.get('out') as { data: Float32Array }).data[1] = Number.NaN;
+    await expect(step(0)).rejects.toThrow(/breaks first in out\./);
+    await trainer.release();
+  });
+
+  it('refuses a step whose gradient explodes, naming the parameter, and takes the next one', async () => {
+    const parameters: Parameters = new Map([
+      ['calm', { shape: [1], data: Float32Array.of(1) }],
+      ['steep', { shape: [1], data: Float32Array.of(1) }],
+    ]);
+    const trainer = createTrainer({
+      parameters,
+      loss: (p, x) => ({ loss: sum(add(p.calm, mul(p.steep, x.slope))) }),
+      adamw: { ...adamw, gradientLimit: 50 },
+      threads: 1,
+    });
+    const slope = (value: number) => [{ slope: { shape: [1], data: Float32Array.of(value) } }];
+    await expect(trainer.step(slope(60), 0.1)).rejects.toThrow(
+      /the gradient explodes: its norm is 60\.0, 50 is allowed, and most of it is that of steep \(60\.0\)/,
+    );
+    await expect(trainer.step(slope(60), 0.1)).rejects.toMatchObject({ name: 'NumericsError', tensor: 'steep' });
+    expect(parameters.get('steep')?.data[0]).toBe(1);
+    expect(trainer.state().step).toBe(0);
+    expect((await trainer.step(slope(40), 0.1)).gradientNorm).toBeCloseTo(Math.hypot(40, 1), 4);
     await trainer.release();
   });
 

@@ -1,0 +1,51 @@
+/** A list that is being written: its tokens so far, and how the next one is drawn. */
+import { keyOf, uniformAt } from '../random.ts';
+import type { Completion, GenerateRequest, Place } from './decoder.ts';
+import { drawToken, greedyToken, isNarrow, logOf, restricted } from './sampling.ts';
+
+export interface OpenList {
+  prompt: number;
+  sample: number;
+  key: readonly [number, number];
+  tokens: number[];
+  logprobs: number[];
+  policyLogprobs: number[];
+  place: Place | undefined;
+  finished: boolean;
+}
+
+/** Sample `sample` of a prompt, without a token. */
+export function openList(prompt: number, sample: number, { key, constraint }: GenerateRequest): OpenList {
+  const empty = { tokens: [], logprobs: [], policyLogprobs: [], finished: false };
+  return { prompt, sample, key: keyOf(...key(prompt, sample)), place: constraint, ...empty };
+}
+
+export function completionOf({ tokens, logprobs, policyLogprobs, finished }: OpenList): Completion {
+  return {
+    tokens: Int32Array.from(tokens),
+    logprobs: Float32Array.from(logprobs),
+    policyLogprobs: Float32Array.from(policyLogprobs),
+    finished,
+  };
+}
+
+/** Draws one more token from the probabilities [vocabulary] of what may follow. */
+export function extend(list: OpenList, probabilities: Float32Array, request: GenerateRequest): void {
+  const position = list.tokens.length;
+  const offered = list.place
+    ? restricted(probabilities, list.place.allowed(request.maxTokens - position))
+    : probabilities;
+  const { token, logprob } =
+    request.temperature === 0 ? greedyToken(offered) : drawToken(offered, request, uniformAt(list.key, position));
+  list.tokens.push(token);
+  list.logprobs.push(logprob);
+  const isWhole = offered === probabilities && (request.temperature === 0 || !isNarrow(request));
+  list.policyLogprobs.push(isWhole ? logprob : logOf(probabilities[token]));
+  list.finished = request.stopIds.includes(token);
+  if (list.place && !list.finished) list.place = list.place.after(token);
+}
+
+/** Neither ended nor cut. */
+export function isGoing({ finished, tokens }: OpenList, maxTokens: number): boolean {
+  return !finished && tokens.length < maxTokens;
+}
