@@ -24,7 +24,7 @@ const learner = await createPolicyLearner(model, {
   threads,
   microBatchTokens: 128,
 });
-if (before !== '-') learner.load(deserialize(readFileSync(before)) as TrainerState);
+if (before !== '-') await learner.load(deserialize(readFileSync(before)) as TrainerState);
 const prompts = [9, 30, 17].map((length, i) => Int32Array.from({ length }, (_, at) => 3 + ((at * 7 + i * 31) % 500)));
 for (let step = Number(from); step < Number(to); step++) {
   const decoder = createDecoder(model, { threads });
