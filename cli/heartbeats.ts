@@ -1,6 +1,7 @@
-/** What the running steps report of themselves: the heartbeats of their activities, put into the run's progress. */
+/** What the running steps report of themselves, put into the run's progress: child workflows by query, activities by heartbeat. */
 import { type Client, defaultPayloadConverter } from '@temporalio/client';
 import type { RunProgress, StepState } from '../lib/pipeline/plan.ts';
+import type { StageProgress } from '../workflows/training-board.ts';
 
 interface Beat {
   activity: string;
@@ -8,7 +9,7 @@ interface Beat {
   message: string;
 }
 
-/** `progress` with the share done and the message of each running step whose activity sends heartbeats. */
+/** `progress` with the share done and the message of each running step. */
 export async function withHeartbeats(client: Client, workflowId: string, progress: RunProgress): Promise<RunProgress> {
   const simple = progress.steps.some((step) => step.status === 'running' && step.child === null);
   const beats = simple ? await heartbeatsOf(client, workflowId) : [];
@@ -16,13 +17,21 @@ export async function withHeartbeats(client: Client, workflowId: string, progres
     progress.steps.map(async (step) => {
       if (step.status !== 'running') return step;
       if (step.child === null) return withBeat(step, beats.find(({ activity }) => activity === step.uses) ?? null);
-      // A child workflow knows its own share; of its activities only the message is of interest, and only until it says something.
-      if (step.headline !== '') return step;
-      const [beat] = await heartbeatsOf(client, step.child);
-      return beat === undefined ? step : { ...step, headline: beat.message };
+      // A child that has not begun, or has just ended, has no answer: its step is shown without one, and the run is none the worse.
+      return await withChild(client, step, step.child).catch(() => step);
     }),
   );
   return { ...progress, steps };
+}
+
+/** A child workflow knows its own share; what its activity does now stands behind what it has reached. */
+async function withChild(client: Client, step: StepState, child: string): Promise<StepState> {
+  const [{ fraction, headline }, beats] = await Promise.all([
+    client.workflow.getHandle(child).query<StageProgress>('progress'),
+    heartbeatsOf(client, child),
+  ]);
+  const now = beats.map(({ message }) => message).find((message) => message !== '');
+  return { ...step, fraction, headline: now === undefined ? headline : `${headline}: ${now}` };
 }
 
 function withBeat(step: StepState, beat: Beat | null): StepState {
