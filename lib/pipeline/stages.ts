@@ -58,7 +58,7 @@ export const warmstartSettings = z.strictObject({
     .min(0)
     .default(0)
     .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
-  steps: z.number().int().min(0).default(150).describe('0: start from the model as it is (prompt only)'),
+  steps: z.number().int().min(0).default(100).describe('0: start from the model as it is (prompt only)'),
   studentSteps: z
     .number()
     .int()
@@ -112,7 +112,7 @@ const loraSettings = z.strictObject({
 });
 
 export const teacherSettings = z.strictObject({
-  rounds: positive.default(40),
+  rounds: positive.default(32),
   readers: positive.default(32).describe('readers a round'),
   group: positive.default(8).describe('G: lists a reader'),
   shards: positive.default(2).describe('rollout shards a round: fixed sets of readers'),
@@ -141,23 +141,23 @@ export const teacherSettings = z.strictObject({
 
 export const sweepSettings = z.strictObject({
   models: z.array(modelName).default(['base-xs', 'base-s', 'base-m']).describe('capacity arms beside the teacher'),
-  rounds: positive.default(15).describe('Dr. GRPO rounds an arm'),
-  warmSteps: z.number().int().min(0).default(100),
+  rounds: positive.default(6).describe('Dr. GRPO rounds an arm'),
+  warmSteps: z.number().int().min(0).default(40),
   bestOf: z.array(positive).default([1, 2, 4, 8]),
-  readers: positive.default(300).describe('dev readers that every arm is measured on'),
+  readers: positive.default(200).describe('dev readers that every arm is measured on'),
   concurrency: positive.default(1),
-  budgetMinutes: z.number().positive().default(4).describe('no arm starts after this'),
+  budgetMinutes: z.number().positive().default(8).describe('no arm starts after this'),
 });
 
 export const studentSettings = z.strictObject({
-  steps: positive.default(120),
+  steps: positive.default(100),
   readers: positive.default(16).describe('readers a step'),
   group: positive.default(2),
   divergence: z.enum(['reverse_kl', 'forward_kl', 'jsd']).default('reverse_kl'),
   learningRate: z.number().positive().default(1e-3),
   gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
   gradientLimit: z.number().positive().default(1000).describe('a step with a larger gradient norm stops the run'),
-  checkpointEvery: positive.default(40),
+  checkpointEvery: positive.default(25),
 });
 
 export const evaluateSettings = z.strictObject({

@@ -134,16 +134,16 @@ describe('a decoder', () => {
     expect(greedy.logprobs.every((value) => value < 0)).toBe(true);
   });
 
-  it('writes one token, and nothing for no prompts or no samples', async () => {
+  it('writes one token, nothing for no prompts, and refuses to write no lists', async () => {
     expect((await generate({ maxTokens: 1 })).flat().every(({ tokens }) => tokens.length === 1)).toBe(true);
     expect(await generate({ prompts: [] })).toEqual([]);
-    expect(await generate({ samples: 0 })).toEqual(prompts.map(() => []));
+    await expect(generate({ samples: 0 })).rejects.toThrow(/0 lists of \d+ tokens: both must be at least 1/);
   });
 
   it('refuses an empty prompt, a token outside the vocabulary, and a model whose weights are not finite', async () => {
     await expect(generate({ prompts: [new Int32Array(0)] })).rejects.toThrow(/prompt 0 is empty/);
     await expect(generate({ prompts: [prompts[0], Int32Array.of(1, 512)] })).rejects.toThrow(
-      /prompt 1 holds token 512/,
+      /prompt 1 holds token id 512/,
     );
     const broken = new Map(model.parameters);
     broken.set('model.norm.weight', { shape: [48], data: new Float32Array(48).fill(Number.NaN) });
