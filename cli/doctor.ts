@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import pc from 'picocolors';
+import { colors as pc } from './colors.ts';
 import { goVersion } from '../infra/build-tool.ts';
 import { type Environment, stateFolder, temporalConnection } from '../infra/environment.ts';
 import { locateTool } from '../infra/find-tool.ts';

@@ -2,7 +2,7 @@
 /** The command line. Each command is a file of this folder, loaded when it is called. */
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
-import pc from 'picocolors';
+import { colors as pc } from './colors.ts';
 import { outFolder } from '../infra/environment.ts';
 import { NewshoundError } from '../lib/errors.ts';
 import { createDisplay } from './display.ts';

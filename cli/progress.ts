@@ -1,5 +1,5 @@
 /** How a run looks on the terminal while it goes on: every step with its state, share done and time left. */
-import pc from 'picocolors';
+import { colors as pc } from './colors.ts';
 import type { RunProgress, StepState, StepStatus } from '../lib/pipeline/plan.ts';
 import { spoken } from '../infra/say.ts';
 import { fit, shownWidth } from './table.ts';

@@ -1,5 +1,5 @@
 /** The results of a run as the terminal shows them at its end. */
-import pc from 'picocolors';
+import { colors as pc } from './colors.ts';
 import type { Interval } from '../lib/method/bootstrap.ts';
 import type { ReportData } from '../lib/report/data.ts';
 import { methodNames } from '../lib/report/results.ts';

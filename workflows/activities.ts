@@ -132,7 +132,7 @@ export interface StudentActivities {
 /** A pointer as it was read: a swap succeeds only while it is still this. Null: it did not exist. */
 export interface CurrentServing {
   value: ServedModel;
-  etag: string;
+  version: number;
 }
 
 /** One simulated (or real) day of an experiment. */

@@ -31,17 +31,17 @@ export async function followServing(
       `nothing is served yet: ${servingPointer} is set when an A/B test promotes a student. Run a pipeline first (newshound run nightly)`,
     );
   }
-  let etag = first.etag;
+  let version = first.version;
   let current: OpenedModel = await openServed(artifacts, first.value, { threads });
   let problem = '';
 
   const look = async (): Promise<void> => {
     try {
       const pointer = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
-      if (pointer === null || pointer.etag === etag) return;
+      if (pointer === null || pointer.version === version) return;
       const next = await openServed(artifacts, pointer.value, { threads });
       const before = current;
-      [current, etag, problem] = [next, pointer.etag, ''];
+      [current, version, problem] = [next, pointer.version, ''];
       say(`serving student ${next.student.slice(0, 12)}`);
       await before.release();
     } catch (error) {

@@ -1,22 +1,30 @@
-/** Names that change: `serving/current` and the like. A change is a compare-and-swap (If-Match): of two who swap at once, one is told. */
-import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+/**
+ * Names that change: `serving/current` and the like. A change is a compare-and-swap: of two who swap at once, one is told. Version n of a
+ * pointer is an object of its own, created with `If-None-Match: *` by whoever read version n - 1; none is ever overwritten, so what was
+ * served when stays on record.
+ */
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { PointerConflict } from '../errors.ts';
-import { type Bucket, isMissing, isPreconditionFailed, storageError } from './s3.ts';
+import { type Bucket, isPreconditionFailed, storageError } from './s3.ts';
 
 export interface Pointer<T> {
   value: T;
-  etag: string;
+  /** 1 and up. */
+  version: number;
 }
 
 /** What the pointer holds now, or null. */
 export async function readPointer<T>({ s3, bucket }: Bucket, name: string): Promise<Pointer<T> | null> {
-  const key = `pointers/${name}`;
+  const prefix = `pointers/${name}/`;
   try {
-    const answer = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return { value: JSON.parse((await answer.Body?.transformToString()) ?? 'null') as T, etag: answer.ETag ?? '' };
+    const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
+    const key = Contents?.[0]?.Key;
+    if (key === undefined) return null;
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    const value = JSON.parse((await Body?.transformToString()) ?? 'null') as T;
+    return { value, version: LARGEST - Number(key.slice(prefix.length)) };
   } catch (error) {
-    if (isMissing(error)) return null;
-    throw storageError(error, key);
+    throw storageError(error, prefix);
   }
 }
 
@@ -27,20 +35,24 @@ export async function swapPointer<T>(
   value: T,
   expected: Pointer<T> | null,
 ): Promise<Pointer<T>> {
-  const key = `pointers/${name}`;
+  const version = (expected?.version ?? 0) + 1;
+  const key = `pointers/${name}/${String(LARGEST - version).padStart(10, '0')}`;
   try {
-    const answer = await s3.send(
+    await s3.send(
       new PutObjectCommand({
         Bucket: bucket,
         Key: key,
         Body: JSON.stringify(value),
         ContentType: 'application/json',
-        ...(expected ? { IfMatch: expected.etag } : { IfNoneMatch: '*' }),
+        IfNoneMatch: '*',
       }),
     );
-    return { value, etag: answer.ETag ?? '' };
+    return { value, version };
   } catch (error) {
     if (isPreconditionFailed(error)) throw new PointerConflict(name, error);
     throw storageError(error, key);
   }
 }
+
+/** Keys count down from it: the newest version is the first of a listing. */
+const LARGEST = 9_999_999_999;

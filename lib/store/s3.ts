@@ -37,7 +37,7 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
-/** True where a conditional write lost: the object exists (If-None-Match) or is another one now (If-Match). */
+/** True where a conditional write lost: the object exists. */
 export function isPreconditionFailed(error: unknown): boolean {
   return (
     error instanceof S3ServiceException &&

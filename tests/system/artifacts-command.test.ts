@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { lineageOf, listArtifacts, showArtifact, verifyArtifacts } from '../../cli/artifacts.ts';
+import { ensureBucket } from '../../infra/s3.ts';
 import { type Artifacts, createArtifacts } from '../../lib/store/artifacts.ts';
 import type { MadeBy, Ref } from '../../lib/store/ref.ts';
 import { createS3 } from '../../lib/store/s3.ts';
@@ -19,12 +20,14 @@ const madeBy = (step: string, inputs: Record<string, Ref>): MadeBy => ({
 
 describe('newshound artifacts', () => {
   const cacheFolder = mkdtempSync(join(tmpdir(), 'newshound-artifacts-'));
-  const env = inject('serversEnv');
+  // A bucket of its own: what other tests store is not listed.
+  const env = { ...inject('serversEnv'), NEWSHOUND_S3_BUCKET: 'artifacts-command' };
   let artifacts: Artifacts;
   let dataset: Ref;
   let model: Ref;
 
   beforeAll(async () => {
+    await ensureBucket(createS3(env));
     artifacts = createArtifacts({ ...createS3(env), cacheFolder });
     dataset = await artifacts.put('dataset', { 'rows.arrow': Buffer.from('rows') }, madeBy('extract', {}));
     const encoder = await artifacts.put('encoder', { 'words.txt': Buffer.from('words') }, madeBy('index', { dataset }));
@@ -63,13 +66,7 @@ describe('newshound artifacts', () => {
     const said: string[] = [];
     expect(await verifyArtifacts(artifacts, [], (line) => said.push(line))).toEqual([]);
     const [file] = (await artifacts.manifest(model)).files;
-    const path = join(
-      inject('serversState'),
-      's3',
-      env['NEWSHOUND_S3_BUCKET'] as string,
-      'artifacts',
-      file?.sha256 as string,
-    );
+    const path = join(inject('serversState'), 's3', env.NEWSHOUND_S3_BUCKET, 'artifacts', file?.sha256 as string);
     const bytes = readFileSync(path);
     writeFileSync(path, 'WEIGHTS of the model');
     const problems = await verifyArtifacts(artifacts, [model.digest.slice(0, 10)], () => undefined);

@@ -61,7 +61,7 @@ const activities: PromoteActivities = {
     calls.push(`swapped ${input.run}`);
     if (scripts[input.inputs.student.digest].conflict)
       throw ApplicationFailure.nonRetryable('pointer serving/current was changed by somebody else', 'PointerConflict');
-    return { value: {} as never, etag: 'e' };
+    return { value: {} as never, version: 1 };
   },
   finishExperiment: async ({ conclusion, days }): Promise<StageOutput> => ({
     outputs: {},

@@ -135,7 +135,7 @@ describe('an A/B test', () => {
   });
 
   it('of a student against itself gives both arms the same service', async () => {
-    const control: CurrentServing = { value: served, etag: 'any' };
+    const control: CurrentServing = { value: served, version: 1 };
     const { state } = await activities.simulateDay({ input: promote, control, day: 1, share: 0.5, before: [] });
     expect(state.errorRate).toBe(0);
     expect(state.readers.control + state.readers.treatment).toBe(60);
