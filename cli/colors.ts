@@ -2,5 +2,5 @@
 import pc from 'picocolors';
 
 export const colors = pc.createColors(
-  process.stdout.isTTY && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+  process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
 );
