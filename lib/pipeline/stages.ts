@@ -58,7 +58,7 @@ export const warmstartSettings = z.strictObject({
     .min(0)
     .default(0)
     .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
-  steps: z.number().int().min(0).default(100).describe('0: start from the model as it is (prompt only)'),
+  steps: z.number().int().min(0).default(60).describe('0: start from the model as it is (prompt only)'),
   studentSteps: z
     .number()
     .int()
@@ -141,8 +141,8 @@ export const teacherSettings = z.strictObject({
 
 export const sweepSettings = z.strictObject({
   models: z.array(modelName).default(['base-xs', 'base-s', 'base-m']).describe('capacity arms beside the teacher'),
-  rounds: positive.default(6).describe('Dr. GRPO rounds an arm'),
-  warmSteps: z.number().int().min(0).default(40),
+  rounds: positive.default(4).describe('Dr. GRPO rounds an arm'),
+  warmSteps: z.number().int().min(0).default(20),
   bestOf: z.array(positive).default([1, 2, 4, 8]),
   readers: positive.default(200).describe('dev readers that every arm is measured on'),
   concurrency: positive.default(1),
