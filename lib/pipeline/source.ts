@@ -49,7 +49,7 @@ export function parseYaml(text: string, file: string): YamlSource {
   };
   const error = (path: Path, message: string, onKey = false): ConfigError =>
     new ConfigError(message, place(offsetOf(path, onKey).offset));
-  const value: unknown = document.toJS();
+  const value = plainValue(document, file);
   return {
     file,
     value,
@@ -60,6 +60,15 @@ export function parseYaml(text: string, file: string): YamlSource {
         offsetOf([...base, ...path], false).exact ? error([...base, ...path], message, onKey) : null,
     }),
   };
+}
+
+/** An alias (`*name`) whose anchor is missing shows only here. */
+function plainValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS() as unknown;
+  } catch (cause) {
+    throw new ConfigError(`${(cause as Error).message}. Quote a value that begins with *`, { file, cause });
+  }
 }
 
 /** Throws ConfigError for the first key of the mapping at `path` that is not among `known`. */

@@ -116,6 +116,12 @@ describe('pipelines.yaml', () => {
       /^pipelines\.yaml:3:14: there is no profile "dem"\. Did you mean "demo"\?/,
     ],
     ['a key that occurs twice', 'seed: 3', 'seed: 3\n    seed: 4', /^pipelines\.yaml:14:5: this key occurs twice/],
+    [
+      'an alias of nothing',
+      'seed: 3',
+      'seed: *three',
+      /^pipelines\.yaml: Unresolved alias.*Quote a value that begins with \*/,
+    ],
     ['what is not YAML', 'profiles:', 'profiles: [', /^pipelines\.yaml:\d+:\d+: /],
     ['a condition that is a program', 'with: { steps: 10 }', 'when: clean.rows > 3', /is not a condition/],
     [
