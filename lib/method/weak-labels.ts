@@ -11,7 +11,7 @@ export const SAME_INTEREST_COSINE = 0.4;
 
 const PHRASE_WORDS = 5;
 
-/** Faults and noise are wanted: they leave the policy room to improve on (recipe.md). */
+/** Faults and noise are wanted: they leave the policy room to improve on (docs/experiments.md). */
 const rates = { skipped: 0.3, nextClick: 0.5, generic: 0.1, repeated: 0.02, formatFault: 0.05 } as const;
 
 /**

@@ -1,4 +1,4 @@
-/** The one rule by which a list's results become one ranking: an article's score is its largest cosine over the queries (recipe.md: +20 % over round robin). */
+/** The one rule by which a list's results become one ranking: an article's score is its largest cosine over the queries; a fifth better than round robin for every method (docs/decisions.md). */
 import type { SearchResult } from './ann.ts';
 
 /** Positions, best first, ties by position, at most `depth`. `results`: one a query. */
