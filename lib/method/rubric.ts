@@ -1,6 +1,6 @@
 /**
- * The local judge's rubric: coverage as an F1 over the reader's interests, specificity grounded in the reader's signals (docs/decisions.md,
- * "the one lesson": without the two, the reward rises and recall falls). Deterministic; reads the cleaned signals, the list and corpus
+ * The local judge's rubric: coverage as an F1 over the reader's interests, specificity grounded in the reader's signals (docs/decisions.md:
+ * without the two, the reward rises and recall falls). Deterministic; reads the cleaned signals, the list and corpus
  * statistics, never the next clicks.
  */
 import type { ArticleRow, Reader } from '../data/rows.ts';
