@@ -50,9 +50,10 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     const hasPublished = await copyPublished(artifacts, result, out);
     for (const line of ['', ...resultLines(data), '']) display.line(line);
     const memory = data.peakRssMb === 0 ? '' : `, ${data.peakRssMb} MB at most for all processes together`;
-    display.line(
-      `Done in ${spoken(result.seconds)}${memory}; Temporal and S3 took ${(100 * data.orchestrationShare).toFixed(1)} % of the time`,
-    );
+    const share = data.stages.every(({ cached }) => cached)
+      ? 'every step was reused'
+      : `Temporal and S3 took ${(100 * data.orchestrationShare).toFixed(1)} % of the time`;
+    display.line(`Done in ${spoken(result.seconds)}${memory}; ${share}`);
     display.line(`Report: ${files.page}`);
     display.line(`Figures: ${files.summary}`);
     if (hasPublished) display.line(`Queries and student: ${out}`);
