@@ -1,6 +1,6 @@
 /**
  * AdamW with decoupled weight decay (Loshchilov and Hutter 2019), as torch.optim.AdamW computes it, after torch.nn.utils.clip_grad_norm_.
- * A plain loop: it runs at the speed of memory, and the optimizer as an ONNX graph was slower (bench/train.ts).
+ * A plain loop: it runs at the speed of memory, and the optimizer as an ONNX graph was slower.
  */
 export interface AdamwSettings {
   betas: readonly [number, number];

@@ -68,6 +68,12 @@ export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
     const base = writer.node('Expand', [writer.constant(Float32Array.of(0), []), writer.ints(shape)]);
     return writer.node('ScatterElements', [base, at, values], { axis: 0, reduction: 'add' });
   },
+  rearrange: (writer, _, [x, from]) => {
+    const isPlace = writer.node('GreaterOrEqual', [from, writer.constant(Int32Array.of(0), [])]);
+    const mask = writer.node('Cast', [isPlace], { to: onnxTypes.float32 });
+    const column = writer.node('Unsqueeze', [mask, writer.ints([1])]);
+    return writer.node('Mul', [writer.node('Gather', [x, from], { axis: 0 }), column]);
+  },
   pick: (writer, _, [x, indices]) => pickLast(writer, x, indices),
   addAt: (writer, _, [base, values, indices]) => {
     const last = writer.ints([-1]);

@@ -47,6 +47,7 @@ export type Op =
   | 'pad'
   | 'gather'
   | 'scatterRows'
+  | 'rearrange'
   | 'pick'
   | 'addAt'
   | 'sum'

@@ -29,7 +29,7 @@ export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
 export interface LearnerSettings extends MemorySettings {
   adamw: AdamwSettings;
   threads: number;
-  /** Row tokens of a micro-batch. Default: as many as some 500 MB of activations hold, from 256 to 4,096. */
+  /** Tokens of a micro-batch. Default: as many as some 500 MB of activations hold, from 256 to 4,096. */
   microBatchTokens?: number;
 }
 
@@ -210,11 +210,11 @@ async function stepOn(
 function figures({ loss, gradientNorm, metrics }: StepResult, batches: readonly PackedBatch[]): Figures {
   const lengths = batches.flatMap(({ pieces }) => pieces.map(({ length }) => length));
   const predicted = lengths.reduce((total, length) => total + length, 0);
-  const tokens = batches.reduce((total, { segment }) => total + segment.reduce((n, s) => n + Number(s >= 0), 0), 0);
+  const tokens = batches.reduce((total, { used }) => total + used, 0);
   return { loss, ...metrics, gradient_norm: gradientNorm, tokens, length: predicted / Math.max(1, lengths.length) };
 }
 
-/** As many row tokens as keep activations near 500 MB; values kept a token and layer were measured (bench/train.ts), attention of rows of 256. */
+/** As many tokens as keep activations near 500 MB, by the values kept a token and layer; attention of 256 keys. */
 function microBatchTokens(config: ModelConfig, settings: { microBatchTokens?: number }): number {
   if (settings.microBatchTokens !== undefined) return settings.microBatchTokens;
   const { layers, hiddenSize, intermediateSize, heads } = config;

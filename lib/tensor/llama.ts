@@ -5,54 +5,15 @@
 import type { Traced } from './computation.ts';
 import { constant, type Tensor } from './graph.ts';
 import { adapterNames, type ModelConfig, parameterShapes } from './language-model-config.ts';
-import {
-  add,
-  and,
-  attend,
-  checkpoint,
-  equal,
-  gather,
-  less,
-  matmul,
-  mul,
-  or,
-  range,
-  reshape,
-  rmsNorm,
-  rotary,
-  silu,
-  transpose,
-  where,
-} from './ops.ts';
+import { add, attend, checkpoint, gather, matmul, mul, reshape, rmsNorm, rotary, silu, transpose } from './ops.ts';
 import type { Parameters } from './parameters.ts';
 import { Random } from '../random.ts';
-
-/**
- * Rows of tokens in which completions share a prompt. All int32 [batch, time]. A token attends to itself and to those before it, in
- * its row, whose `segment` is its own or its `parent`: a prompt is a segment that is its own parent, a completion one whose parent is
- * its prompt. Padding is segment -1, parent -1. So one row may hold several groups.
- */
-export interface PackedTokens {
-  ids: Tensor;
-  positions: Tensor;
-  segment: Tensor;
-  parent: Tensor;
-}
 
 /**
  * Attention of one layer: queries [batch, time, heads · headDim], keys and values [batch, time, keyValueHeads · headDim], queries and
  * keys rotated → [batch · time, heads · headDim]. Where keys come from besides (a cache) is the caller's business.
  */
 export type Attention = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor;
-
-/** Final hidden states [batch · time, hidden] of packed rows. `recompute`: of each layer only the input is kept for the gradient. */
-export function hiddenStates(config: ModelConfig, p: Traced, tokens: PackedTokens, recompute = false): Tensor {
-  const bias = packedBias(tokens);
-  const { ids, positions } = tokens;
-  const attention: Attention = (_, queries, keys, values) =>
-    groupedAttention(config, queries, splitHeads(keys, config), splitHeads(values, config), bias);
-  return transformer(config, p, ids, positions, ids.shape[1], attention, recompute);
-}
 
 /** The network around its attention: int ids and positions [batch, time] (all positions below `positionLimit`) → [batch · time, hidden]. */
 export function transformer(
@@ -131,17 +92,6 @@ export function groupedAttention(
     batch * time,
     heads * headDim,
   ]);
-}
-
-/** 0 where a token may attend, -1e9 elsewhere: [batch, time, time]. */
-export function packedBias({ segment, parent }: PackedTokens): Tensor {
-  const [batch, time] = segment.shape;
-  const key = reshape(segment, [batch, 1, time]);
-  const query = (x: Tensor): Tensor => reshape(x, [batch, time, 1]);
-  const own = or(equal(key, query(segment)), equal(key, query(parent)));
-  const index = range(time);
-  const past = less(reshape(index, [1, 1, time]), add(reshape(index, [1, time, 1]), 1));
-  return where(and(own, past), 0, -1e9);
 }
 
 /** cos and sin of position · θ^(-2i/headDim): constants [positions, headDim / 2], rounded to float32 where Transformers rounds. */

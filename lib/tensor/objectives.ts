@@ -173,15 +173,17 @@ export function uniformFeeds(batches: readonly PackedBatch[]): Feeds[] {
 
 /** The feeds that every objective reads. */
 export function packedFeeds(batch: PackedBatch): Feeds {
-  const rows = [batch.rows, batch.time];
-  const targets = [batch.targets];
+  const { tokens, targets, groups, promptLength, lists, listLength } = batch;
   return {
-    ids: { shape: rows, data: batch.ids },
-    positions: { shape: rows, data: batch.positions },
-    segment: { shape: rows, data: batch.segment },
-    parent: { shape: rows, data: batch.parent },
-    source: { shape: targets, data: batch.source },
-    target: { shape: targets, data: batch.target },
+    ids: { shape: [tokens], data: batch.ids },
+    positions: { shape: [tokens], data: batch.positions },
+    promptLengths: { shape: [groups], data: batch.promptLengths },
+    promptAt: { shape: [groups, promptLength], data: batch.promptAt },
+    listAt: { shape: [groups, lists, listLength], data: batch.listAt },
+    inPrompts: { shape: [tokens], data: batch.inPrompts },
+    inLists: { shape: [tokens], data: batch.inLists },
+    source: { shape: [targets], data: batch.source },
+    target: { shape: [targets], data: batch.target },
   };
 }
 

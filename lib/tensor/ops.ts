@@ -153,6 +153,17 @@ export function scatterRows(updates: Tensor, indices: Tensor, rows: number): Ten
   return node('scatterRows', [flat, reshape(indices, [-1])], [rows, width], updates.dtype, { rows });
 }
 
+/**
+ * Rows moved to other places: [rows, width] at int `from` [places] → [places, width], zeros where it is -1. No row goes to two places, and
+ * `to` [rows] says where each went, -1 where nowhere: so the derivative is a rearrangement too.
+ */
+export function rearrange(x: Tensor, from: Tensor, to: Tensor): Tensor {
+  if (x.shape.length !== 2 || to.shape.length !== 1 || from.shape.length !== 1 || to.shape[0] !== x.shape[0]) {
+    throw shapeError('rearrange', x.shape, from.shape, to.shape);
+  }
+  return node('rearrange', [x, from, to], [from.shape[0], x.shape[1]], x.dtype);
+}
+
 /** One entry of the last axis for each row: [..., n] at int indices [...] → [...]. */
 export function pick(x: Tensor, indices: Tensor): Tensor {
   if (!sameShape(x.shape.slice(0, -1), indices.shape) || !isInteger(indices))

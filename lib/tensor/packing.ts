@@ -1,7 +1,7 @@
 /**
- * Groups of token lists as rows of equal length: a prompt once, the completions that share it after it. A group of G lists costs
- * Lp + G·Ls tokens instead of G·(Lp + Ls). Shapes come from a coarse grid, a function of the batch alone, so that few are compiled and
- * a replayed batch takes the same path.
+ * Groups of token lists, one after another without gaps: a prompt once, then the completions that share it. A group of G lists costs
+ * Lp + G·Ls tokens instead of G·(Lp + Ls). Attention alone sees padded blocks (packed-attention.ts). Shapes come from a coarse grid, a
+ * function of the batch alone, so that few are compiled and a replayed batch takes the same path.
  */
 export interface TokenGroup {
   prompt: Int32Array;
@@ -19,22 +19,34 @@ export interface Piece {
 
 /** One micro-batch, ready to be fed. */
 export interface PackedBatch {
-  rows: number;
-  time: number;
-  /** [rows × time]; llama.ts, PackedTokens. */
+  /** Room for tokens, and how many there are; the rest is padding: id 0, position 0, in no block. */
+  tokens: number;
+  used: number;
+  /** [tokens]. */
   ids: Int32Array;
   positions: Int32Array;
-  segment: Int32Array;
-  parent: Int32Array;
+  /** Sizes of the blocks: prompts [groups, promptLength], lists [groups, lists, listLength]. */
+  groups: number;
+  promptLength: number;
+  lists: number;
+  listLength: number;
+  /** [groups]: tokens of each prompt; 0 where there is no group. */
+  promptLengths: Int32Array;
+  /** The token that stands at each place of a block, -1 where none does. */
+  promptAt: Int32Array;
+  listAt: Int32Array;
+  /** [tokens]: the place of each token in the block of prompts or of lists, -1 where it is in the other. */
+  inPrompts: Int32Array;
+  inLists: Int32Array;
   /** Room for targets: completion tokens to be predicted. The rest is padding: source 0, target 0, in no piece. */
   targets: number;
-  /** [targets]: the flat position whose hidden state predicts the target, and the target. */
+  /** [targets]: the token whose hidden state predicts the target, and the target. */
   source: Int32Array;
   target: Int32Array;
   pieces: Piece[];
 }
 
-/** Packs groups into micro-batches of at most `tokens` row tokens (one row at least), all of the same shape. Throws RangeError on an empty prompt. */
+/** Packs groups into micro-batches of at most `tokens` tokens (one group at least), all of the same shape. Throws RangeError on an empty prompt. */
 export function packGroups(groups: readonly TokenGroup[], tokens: number): PackedBatch[] {
   const lengths = groups.map(({ prompt, completions }, i) => {
     if (prompt.length === 0)
@@ -42,94 +54,113 @@ export function packGroups(groups: readonly TokenGroup[], tokens: number): Packe
     return prompt.length + completions.reduce((sum, { length }) => sum + length, 0);
   });
   if (groups.length === 0) return [];
-  const time = onGrid(Math.max(...lengths), 64);
-  const rows = fitRows(lengths, time);
-  const atMost = Math.max(1, Math.floor(tokens / time));
-  const batches = Math.ceil(rows.length / atMost);
-  const perBatch = Math.min(onGrid(Math.ceil(rows.length / batches), 1), belowOnGrid(atMost));
-  const parts = Array.from({ length: Math.ceil(rows.length / perBatch) }, (_, i) =>
-    rows.slice(i * perBatch, (i + 1) * perBatch),
-  );
-  const targetsOf = (part: number[][]): number =>
-    part.flat().reduce((sum, group) => sum + lengths[group] - groups[group].prompt.length, 0);
-  const targets = onGrid(Math.max(1, ...parts.map(targetsOf)), 64);
-  return parts.map((part) => fill(groups, part, { rows: perBatch, time, targets }));
+  const parts = distribute(lengths, belowOnGrid(tokens, TOKEN_STEP));
+  const largest = (of: (part: readonly number[]) => number): number => Math.max(1, ...parts.map(of));
+  const longest = (of: (group: TokenGroup) => number): number => Math.max(1, ...groups.map(of));
+  const shape: Shape = {
+    tokens: onGrid(
+      largest((part) => total(part, (group) => lengths[group])),
+      TOKEN_STEP,
+    ),
+    targets: onGrid(
+      largest((part) => total(part, (group) => lengths[group] - groups[group].prompt.length)),
+      TOKEN_STEP,
+    ),
+    groups: onGrid(
+      largest(({ length }) => length),
+      1,
+    ),
+    promptLength: onGrid(
+      longest(({ prompt }) => prompt.length),
+      BLOCK_STEP,
+    ),
+    lists: longest(({ completions }) => completions.length),
+    listLength: onGrid(
+      longest(({ completions }) => Math.max(1, ...completions.map(({ length }) => length))),
+      BLOCK_STEP,
+    ),
+  };
+  return parts.map((part) => fill(groups, part, shape));
 }
 
-/** The next of 1, 2, 3, 4, 6, 8, 12, 16 … units: never more than half too large. */
+const TOKEN_STEP = 64;
+const BLOCK_STEP = 16;
+
+/** The next of 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 … units: never more than a quarter too large. */
 export function onGrid(value: number, unit: number): number {
-  for (let size = 1; ; size *= 2) {
-    if (size * unit >= value) return size * unit;
-    if (size > 1 && size * 1.5 * unit >= value) return size * 1.5 * unit;
-  }
+  const units = Math.max(1, Math.ceil(value / unit));
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(units)) - 2);
+  return Math.ceil(units / step) * step * unit;
 }
 
-/** The largest of 1, 2, 3, 4, 6, 8 … that is not above the value. */
-function belowOnGrid(value: number): number {
-  let size = 1;
-  while (onGrid(size + 1, 1) <= value) size = onGrid(size + 1, 1);
-  return size;
+/** The largest of these that is not above the value; one unit at least. */
+function belowOnGrid(value: number, unit: number): number {
+  const units = Math.max(1, Math.floor(value / unit));
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(units)) - 2);
+  return Math.floor(units / step) * step * unit;
 }
 
-/** Groups of each row: longest first, each into the fullest row that has room. */
-function fitRows(lengths: readonly number[], time: number): number[][] {
+/** As few parts as hold at most `room` each (a group longer than that alone), filled evenly: longest first, each into the emptiest. */
+function distribute(lengths: readonly number[], room: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a] || a - b);
-  const rows: { groups: number[]; left: number }[] = [];
-  for (const group of order) {
-    let best: { groups: number[]; left: number } | undefined;
-    for (const row of rows) {
-      if (row.left >= lengths[group] && (!best || row.left < best.left)) best = row;
+  for (let count = Math.ceil(total(order, (group) => lengths[group]) / room); ; count++) {
+    const parts = Array.from({ length: Math.min(count, order.length) }, () => ({ groups: [] as number[], used: 0 }));
+    for (const group of order) {
+      const part = parts.reduce((emptiest, other) => (other.used < emptiest.used ? other : emptiest));
+      part.groups.push(group);
+      part.used += lengths[group];
     }
-    if (!best) rows.push((best = { groups: [], left: time }));
-    best.groups.push(group);
-    best.left -= lengths[group];
+    if (count >= order.length || parts.every(({ used }) => used <= room)) {
+      return parts.map((part) => part.groups.sort((a, b) => a - b));
+    }
   }
-  return rows.map((row) => row.groups);
 }
 
-function fill(
-  groups: readonly TokenGroup[],
-  rowGroups: readonly number[][],
-  { rows, time, targets }: { rows: number; time: number; targets: number },
-): PackedBatch {
+type Shape = Pick<PackedBatch, 'tokens' | 'targets' | 'groups' | 'promptLength' | 'lists' | 'listLength'>;
+
+function fill(groups: readonly TokenGroup[], members: readonly number[], shape: Shape): PackedBatch {
+  const { tokens, targets, promptLength, lists, listLength } = shape;
+  const nowhere = (length: number): Int32Array => new Int32Array(length).fill(-1);
   const batch: PackedBatch = {
-    rows,
-    time,
-    ids: new Int32Array(rows * time),
-    positions: new Int32Array(rows * time),
-    segment: new Int32Array(rows * time).fill(-1),
-    parent: new Int32Array(rows * time).fill(-1),
-    targets,
+    ...shape,
+    used: 0,
+    ids: new Int32Array(tokens),
+    positions: new Int32Array(tokens),
+    promptLengths: new Int32Array(shape.groups),
+    promptAt: nowhere(shape.groups * promptLength),
+    listAt: nowhere(shape.groups * lists * listLength),
+    inPrompts: nowhere(tokens),
+    inLists: nowhere(tokens),
     source: new Int32Array(targets),
     target: new Int32Array(targets),
     pieces: [],
   };
+  const write = (ids: Int32Array, position: number, at: Int32Array, places: Int32Array, firstPlace: number): void => {
+    batch.ids.set(ids, batch.used);
+    for (let i = 0; i < ids.length; i++, batch.used++) {
+      batch.positions[batch.used] = position + i;
+      at[firstPlace + i] = batch.used;
+      places[batch.used] = firstPlace + i;
+    }
+  };
   let predicted = 0;
-  for (const [row, members] of rowGroups.entries()) {
-    let at = row * time;
-    let segment = 0;
-    const write = (tokens: Int32Array, position: number, parent: number): void => {
-      batch.ids.set(tokens, at);
-      for (let i = 0; i < tokens.length; i++) batch.positions[at + i] = position + i;
-      batch.segment.fill(segment, at, at + tokens.length);
-      batch.parent.fill(parent, at, at + tokens.length);
-      at += tokens.length;
-      segment++;
-    };
-    for (const group of members) {
-      const { prompt, completions } = groups[group];
-      const parent = segment;
-      write(prompt, 0, parent);
-      const lastOfPrompt = at - 1;
-      for (const [completion, tokens] of completions.entries()) {
-        batch.pieces.push({ group, completion, start: predicted, length: tokens.length });
-        for (let i = 0; i < tokens.length; i++) {
-          batch.source[predicted] = i === 0 ? lastOfPrompt : at + i - 1;
-          batch.target[predicted++] = tokens[i];
-        }
-        write(tokens, prompt.length, parent);
+  for (const [slot, group] of members.entries()) {
+    const { prompt, completions } = groups[group];
+    batch.promptLengths[slot] = prompt.length;
+    write(prompt, 0, batch.promptAt, batch.inPrompts, slot * promptLength);
+    const lastOfPrompt = batch.used - 1;
+    for (const [completion, ids] of completions.entries()) {
+      batch.pieces.push({ group, completion, start: predicted, length: ids.length });
+      for (let i = 0; i < ids.length; i++) {
+        batch.source[predicted] = i === 0 ? lastOfPrompt : batch.used + i - 1;
+        batch.target[predicted++] = ids[i];
       }
+      write(ids, prompt.length, batch.listAt, batch.inLists, (slot * lists + completion) * listLength);
     }
   }
   return batch;
+}
+
+function total(of: readonly number[], value: (one: number) => number): number {
+  return of.reduce((sum, one) => sum + value(one), 0);
 }

@@ -2,7 +2,8 @@
 import type { Traced } from './computation.ts';
 import type { Tensor } from './graph.ts';
 import type { ModelConfig } from './language-model-config.ts';
-import { hiddenStates, outputTable } from './llama.ts';
+import { outputTable } from './llama.ts';
+import { hiddenStates } from './packed-attention.ts';
 import { checkpoint, concat, gather, logSoftmax, matmul, mul, neg, reshape, slice, softmax, sum } from './ops.ts';
 
 /** How much memory a step may trade for time. Results differ by rounding at most. */
@@ -35,8 +36,7 @@ export function targetFigures(
   figures: (logits: Tensor[], part: (fed: Tensor) => Tensor) => Tensor[],
 ): Tensor[] {
   const outputs = predictors.map(({ config, parameters, vocabulary }) => {
-    const { ids, positions, segment, parent } = x;
-    const states = hiddenStates(config, parameters, { ids, positions, segment, parent }, recompute);
+    const states = hiddenStates(config, parameters, x, recompute);
     const table = outputTable(config, parameters);
     return { hidden: gather(states, x.source), table, rows: vocabulary ?? config.vocabularySize };
   });

@@ -22,6 +22,7 @@ import {
   pad,
   pick,
   pow,
+  rearrange,
   reshape,
   rotary,
   scatterRows,
@@ -115,6 +116,7 @@ export const vjp: Record<Exclude<Op, 'checkpoint'>, Vjp> = {
   },
   gather: ({ inputs: [table, indices] }, g) => [reshape(scatterRows(g, indices, table.shape[0]), table.shape), null],
   scatterRows: ({ inputs: [, indices] }, g) => [gather(g, indices), null],
+  rearrange: ({ inputs: [, from, to] }, g) => [rearrange(g, to, from), null, null],
   pick: ({ inputs: [x, indices] }, g) => [addAt(zeros(x.shape), g, indices), null],
   addAt: ({ inputs: [, , indices] }, g) => [g, pick(g, indices), null],
 

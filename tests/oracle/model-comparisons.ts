@@ -5,11 +5,14 @@ import { readSafetensors } from '../../lib/store/safetensors.ts';
 import { createComputation } from '../../lib/tensor/computation.ts';
 import { createDecoder } from '../../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
-import { hiddenStates, outputLogits } from '../../lib/tensor/llama.ts';
-import { logProbAt, logSoftmax, mul, neg, reshape, softmax, sum } from '../../lib/tensor/ops.ts';
+import { outputLogits } from '../../lib/tensor/llama.ts';
+import { packedFeeds } from '../../lib/tensor/objectives.ts';
+import { logProbAt, logSoftmax, mul, neg, softmax, sum } from '../../lib/tensor/ops.ts';
+import { hiddenStates } from '../../lib/tensor/packed-attention.ts';
+import { packGroups } from '../../lib/tensor/packing.ts';
 import { type Comparison, differences, largestError, numbersOf } from './comparison.ts';
 
-/** models/NAME/forward.safetensors: logits, log-probabilities and entropies of left-padded rows. */
+/** models/NAME/forward.safetensors: logits, log-probabilities and entropies of rows. */
 export async function forwardComparisons(folder: string): Promise<Comparison[]> {
   return (await Promise.all(modelsIn(folder).map((name) => forwardOf(folder, name)))).flat();
 }
@@ -28,48 +31,40 @@ async function forwardOf(folder: string, name: string): Promise<Comparison[]> {
   const stored = readSafetensors(join(folder, 'models', name, 'forward.safetensors'));
   const mask = numbersOf(stored, 'attention_mask');
   const ids = numbersOf(stored, 'input_ids');
-  const shape = stored.get('input_ids')?.shape as number[];
-  const time = shape[1];
-  const feed = (values: number[]) => ({ shape, data: Int32Array.from(values) });
-  const positions = mask.map((_, i) => {
-    const seen = mask.slice(i - (i % time), i + 1).reduce((total, m) => total + m, 0);
-    return Math.max(0, seen - 1);
-  });
+  const time = stored.get('input_ids')?.shape[1] as number;
+  const rows = Array.from({ length: ids.length / time }, (_, row) =>
+    Int32Array.from(ids.slice(row * time, (row + 1) * time).filter((__, i) => mask[row * time + i] === 1)),
+  );
+  const [batch] = packGroups(
+    rows.map((prompt) => ({ prompt, completions: [] })),
+    ids.length + 64,
+  );
   const forward = createComputation({
     parameters,
     threads: 1,
-    trace: (p, { ids: tokens, positions: at, segment, next }) => {
-      const logits = outputLogits(
-        config,
-        p,
-        hiddenStates(config, p, { ids: tokens, positions: at, segment, parent: segment }),
-      );
+    trace: (p, { next, ...packed }) => {
+      const logits = outputLogits(config, p, hiddenStates(config, p, packed));
       return {
         logits,
-        logprobs: logProbAt(logits, reshape(next, [-1])),
+        logprobs: logProbAt(logits, next),
         entropy: neg(sum(mul(softmax(logits), logSoftmax(logits)), [-1])),
       };
     },
   });
-  const actual = await forward.run({
-    ids: feed(ids),
-    positions: feed(positions),
-    segment: feed(mask.map((m) => m - 1)),
-    next: feed(ids.map((_, i) => ids[i + 1] ?? 0)),
-  });
+  const next = batch.ids.map((_, i) => batch.ids[i + 1] ?? 0);
+  const actual = await forward.run({ ...packedFeeds(batch), next: { shape: [batch.tokens], data: next } });
   await forward.release();
-  const isToken = (row: number): boolean => mask[row] === 1;
-  const hasNext = (row: number): boolean => isToken(row) && row % time < time - 1;
+  const isLast = (token: number): boolean => token + 1 === batch.used || batch.positions[token + 1] === 0;
   const compare = (key: 'logits' | 'logprobs' | 'entropy', tolerance: number): Comparison => {
-    const counts = key === 'logprobs' ? hasNext : isToken;
-    const values = actual[key] as Float32Array;
-    const width = values.length / mask.length;
-    const ours = Array.from(values).filter((_, i) => counts(Math.floor(i / width)));
+    const values = Array.from(actual[key] as Float32Array);
+    const width = values.length / batch.tokens;
+    const counts = (token: number): boolean => token < batch.used && !(key === 'logprobs' && isLast(token));
+    const ours = values.filter((_, i) => counts(Math.floor(i / width)));
     // The reference has no log-probability at the last position.
     const isKept = (i: number): boolean =>
       key === 'logprobs'
-        ? isToken(Math.floor(i / (time - 1)) * time + (i % (time - 1)))
-        : isToken(Math.floor(i / width));
+        ? mask[Math.floor(i / (time - 1)) * time + (i % (time - 1))] === 1
+        : mask[Math.floor(i / width)] === 1;
     const expected = numbersOf(stored, key).filter((_, i) => isKept(i));
     return { what: `${name}: ${key}`, error: largestError(ours, expected).absolute, tolerance };
   };

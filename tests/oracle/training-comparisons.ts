@@ -146,6 +146,9 @@ interface AdamwReference {
   steps: { step: number; lr: number; loss: number; grad_norm_before_clip: number }[];
 }
 
+/** How far a parameter may be from PyTorch's after a step, beside what rounding may do to it. */
+const ALLOWED = 1e-5;
+
 /** adamw: losses, gradient norms and parameters after each step. */
 export async function adamwComparisons(folder: string): Promise<Comparison[]> {
   const reference = readJson<AdamwReference>(folder, 'adamw.json');
@@ -165,6 +168,9 @@ export async function adamwComparisons(folder: string): Promise<Comparison[]> {
     completions: [Int32Array.from(ids.slice(row * width + 1, (row + 1) * width))],
   }));
   const comparisons: Comparison[] = [];
+  const allowed = new Map(
+    [...parameters].map(([name, { data }]) => [name, new Float64Array(data.length).fill(ALLOWED)]),
+  );
   for (const { step, lr, loss, grad_norm_before_clip: norm } of reference.steps) {
     const feeds = uniformFeeds(packGroups(groups, 64));
     const result = await trainer.step(
@@ -172,35 +178,36 @@ export async function adamwComparisons(folder: string): Promise<Comparison[]> {
       lr,
       feeds.map(() => 1),
     );
-    const second = trainer.state().second;
-    let resolved = 0;
-    let unresolved = 0;
-    let noise = 0;
+    const { first, second } = trainer.state();
+    // What float32 leaves open of every gradient: half a unit in the last place of the largest. Where a gradient is hardly more than
+    // that (the key biases: softmax does not feel them), Adam divides it by itself, and the parameter moves by what is left open.
+    const largest = Math.max(
+      ...[...first.values()].map(({ data }) => data.reduce((m, x) => Math.max(m, Math.abs(x)), 0)),
+    );
+    const open = (2 ** -24 * largest) / (1 - betas[0] ** step);
+    let worst = 0;
+    let wide = 0;
     let all = 0;
     for (const [name, { data }] of parameters) {
       const expected = numbersOf(stored, `step${step}.${name}`);
-      const moment = second.get(name)?.data as Float32Array;
-      // Where a gradient is near Adam's epsilon (the key biases: softmax hardly feels them), both sides divide rounding noise.
-      const isResolved = (i: number): boolean => Math.sqrt(moment[i] / (1 - betas[1] ** step)) > 10 * eps;
-      const error = (keep: (i: number) => boolean): number =>
-        largestError(
-          data.filter((_, i) => keep(i)),
-          expected.filter((_, i) => keep(i)),
-        ).absolute;
-      noise += data.filter((_, i) => !isResolved(i)).length;
-      all += data.length;
-      resolved = Math.max(resolved, error(isResolved));
-      unresolved = Math.max(
-        unresolved,
-        error((i) => !isResolved(i)),
-      );
+      const square = second.get(name)?.data as Float32Array;
+      const limit = allowed.get(name) as Float64Array;
+      for (const [i, value] of data.entries()) {
+        limit[i] += (lr * open) / (Math.sqrt(square[i] / (1 - betas[1] ** step)) + eps);
+        worst = Math.max(worst, Math.abs(value - expected[i]) / limit[i]);
+        wide += Number(limit[i] > 2 * ALLOWED);
+        all++;
+      }
     }
     comparisons.push(
       { what: `AdamW step ${step}: loss`, error: Math.abs(result.loss - loss), tolerance: 1e-5 },
       { what: `AdamW step ${step}: gradient norm`, error: Math.abs(result.gradientNorm - norm), tolerance: 1e-4 },
-      { what: `AdamW step ${step}: parameters`, error: resolved, tolerance: 1e-5 },
-      { what: `AdamW step ${step}: parameters whose gradient is rounding noise`, error: unresolved, tolerance: 1e-4 },
-      { what: `AdamW step ${step}: share of such parameters`, error: noise / all, tolerance: 1e-3 },
+      {
+        what: `AdamW step ${step}: parameters, as a share of 1e-5 and what rounding may do`,
+        error: worst,
+        tolerance: 1,
+      },
+      { what: `AdamW step ${step}: others than key biases that rounding may move`, error: wide, tolerance: 0 },
     );
   }
   await trainer.release();

@@ -6,10 +6,10 @@ import { ModelProtoSchema } from 'onnx-buf';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
-import { createComputation } from '../../lib/tensor/computation.ts';
 import { type LanguageModel, loadLanguageModel } from '../../lib/tensor/language-model.ts';
 import { parseModelConfig } from '../../lib/tensor/language-model-config.ts';
-import { hiddenStates, initialParameters, outputLogits } from '../../lib/tensor/llama.ts';
+import { initialParameters } from '../../lib/tensor/llama.ts';
+import { logitsOf } from '../forward.ts';
 import { exportPorts, writeOnnxModel } from '../../lib/tensor/onnx-export.ts';
 
 type Model = Pick<LanguageModel, 'config' | 'parameters'>;
@@ -55,25 +55,6 @@ function written(model: Model, largestFile?: number): string {
   return path;
 }
 
-/** Our own logits of one text: [tokens × vocabulary]. */
-async function ownLogits({ config, parameters }: Model, ids: readonly number[]): Promise<Float32Array> {
-  const shape = [1, ids.length];
-  const forward = createComputation({
-    parameters,
-    threads: 1,
-    trace: (p, { ids: fed, positions, segment }) => ({
-      logits: outputLogits(config, p, hiddenStates(config, p, { ids: fed, positions, segment, parent: segment })),
-    }),
-  });
-  const { logits } = await forward.run({
-    ids: { shape, data: Int32Array.from(ids) },
-    positions: { shape, data: Int32Array.from(ids.keys()) },
-    segment: { shape, data: new Int32Array(ids.length) },
-  });
-  await forward.release();
-  return logits as Float32Array;
-}
-
 const int64 = (rows: readonly (readonly number[])[]): ort.Tensor =>
   new ort.Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0].length]);
 
@@ -113,13 +94,13 @@ describe.each(models)('%s as ONNX', (_, model) => {
     });
     expect(logits.dims).toEqual([1, 23, model.config.vocabularySize]);
     expect(present['present.0.key'].dims).toEqual([1, model.config.keyValueHeads, 23, model.config.headDim]);
-    expect(largest(logits.data as Float32Array, await ownLogits(model, ids))).toBeLessThan(2e-4);
+    expect(largest(logits.data as Float32Array, await logitsOf(model, [ids]))).toBeLessThan(2e-4);
   });
 
   it('has our logits, read in parts and token by token through its cache', async () => {
     const session = await ort.InferenceSession.create(written(model));
     const ids = tokens(20);
-    const own = await ownLogits(model, ids);
+    const own = await logitsOf(model, [ids]);
     let cache = emptyCache(model, 1);
     let read = 0;
     for (const size of [5, 7, ...Array<number>(8).fill(1)]) {
@@ -158,7 +139,7 @@ describe.each(models)('%s as ONNX', (_, model) => {
     });
     const width = model.config.vocabularySize;
     for (const [i, text] of texts.entries()) {
-      const own = await ownLogits(model, [...text, next[i]]);
+      const own = await logitsOf(model, [[...text, next[i]]]);
       const read = (first.logits.data as Float32Array).subarray(
         (i * 12 + 12 - text.length) * width,
         (i + 1) * 12 * width,

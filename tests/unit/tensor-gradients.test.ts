@@ -151,6 +151,10 @@ const cases: Partial<Record<Op, Case[]>> = {
     { shapes: [[4, 2]], of: (x) => ops.gather(x, ops.reshape(ids(1, 3, 1, 0), [2, 2])) },
   ],
   scatterRows: [{ shapes: [[4, 3]], of: (x) => ops.scatterRows(x, ids(2, 0, 2, 2), 5) }],
+  rearrange: [
+    { shapes: [[4, 3]], of: (x) => ops.rearrange(x, ids(2, -1, 0, 3, -1), ids(2, -1, 0, 3)) },
+    { shapes: [[3, 2]], of: (x) => ops.rearrange(x, ids(1), ids(-1, 0, -1)) },
+  ],
   pick: [{ shapes: [[3, 4]], of: (x) => ops.pick(x, ids(3, 0, 3)) }],
   addAt: [{ shapes: [[3, 4], [3]], of: (x, v) => ops.addAt(x, v, ids(1, 0, 3)) }],
   sum: reduction(ops.sum),

@@ -9,10 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type FloatDtype, readSafetensors, writeSafetensors } from '../../../lib/store/safetensors.ts';
-import { createComputation } from '../../../lib/tensor/computation.ts';
 import { createDecoder } from '../../../lib/tensor/decoder.ts';
 import { type LanguageModel, loadLanguageModel, saveLanguageModel } from '../../../lib/tensor/language-model.ts';
-import { hiddenStates, outputLogits } from '../../../lib/tensor/llama.ts';
+import { logitsOf } from '../../forward.ts';
 import { publishLanguageModel } from '../../../lib/tensor/published-model.ts';
 import { Random } from '../../../lib/random.ts';
 import { largestError, numbersOf } from '../comparison.ts';
@@ -142,28 +141,6 @@ function runScript(program: string, [script, ...rest]: readonly string[]): unkno
   const { status, stdout, stderr } = spawnSync(program, [join(here, script), ...rest], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${script} failed: ${stderr.slice(-2000)}`);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) as string);
-}
-
-/** Logits of texts of equal length, [texts · tokens × vocabulary]. */
-async function logitsOf(
-  { config, parameters }: LanguageModel,
-  texts: readonly (readonly number[])[],
-): Promise<Float32Array> {
-  const shape = [texts.length, texts[0].length];
-  const forward = createComputation({
-    parameters,
-    threads: 1,
-    trace: (p, { ids, positions, segment }) => ({
-      logits: outputLogits(config, p, hiddenStates(config, p, { ids, positions, segment, parent: segment })),
-    }),
-  });
-  const { logits } = await forward.run({
-    ids: { shape, data: Int32Array.from(texts.flat()) },
-    positions: { shape, data: Int32Array.from(texts.flatMap((one) => [...one.keys()])) },
-    segment: { shape, data: new Int32Array(texts.flat().length) },
-  });
-  await forward.release();
-  return logits as Float32Array;
 }
 
 async function expectedLogits(model: LanguageModel): Promise<Parameters<typeof writeSafetensors>[0]> {
