@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '../infra/environment.ts';
 import type { Say } from '../infra/say.ts';
+import { allocatorEnvironment } from '../lib/tensor/allocator.ts';
 import type { Comparison } from './comparisons.ts';
 import { type Command, type Contender, startContender } from './contender.ts';
 import { disagreement, type Spread, speedups, spreadOf } from './pairs.ts';
@@ -43,7 +44,11 @@ export async function measure(comparison: Comparison, pairs: number, env: Enviro
     const { job, against, limit } = comparison;
     const main = join(folder, 'main');
     writeWorkload(main, job, { gguf: against['llama.cpp'] !== undefined });
-    const ourSide: Command = { command: process.execPath, args: [join(import.meta.dirname, 'ours.ts')] };
+    const ourSide: Command = {
+      command: process.execPath,
+      args: [join(import.meta.dirname, 'ours.ts')],
+      env: allocatorEnvironment,
+    };
     say.line(`${comparison.title}: ours prepares`);
     const ours = await start(ourSide, main);
     const absent: Measured['peers'] = {};

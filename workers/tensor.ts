@@ -5,6 +5,7 @@ import { Context } from '@temporalio/activity';
 import { toTemporalFailure } from '../activities/failures.ts';
 import type { Environment } from '../infra/environment.ts';
 import { ServerStartFailed } from '../lib/errors.ts';
+import { allocatorEnvironment } from '../lib/tensor/allocator.ts';
 import { type ComputeProcess, createComputeProcess } from './compute-process.ts';
 import { heartbeats } from './heartbeats.ts';
 import { runWorker } from './run-worker.ts';
@@ -17,7 +18,10 @@ const deathsAllowed = 25;
 
 /** Runs until a signal ends it. NEWSHOUND_TENSOR_QUEUE: the short name of the queue, default `tensor`. */
 export async function runTensorWorker(env: Environment, onRunning?: () => void): Promise<void> {
-  const compute = createComputeProcess(join(import.meta.dirname, 'compute.ts'), env as NodeJS.ProcessEnv);
+  const compute = createComputeProcess(join(import.meta.dirname, 'compute.ts'), {
+    ...allocatorEnvironment,
+    ...env,
+  } as NodeJS.ProcessEnv);
   try {
     await compute.ready();
   } catch (cause) {

@@ -115,14 +115,15 @@ export async function writeLists(
       ids[row] = list.tokens[times[row]];
       positions[row] = prompts[list.prompt].length + times[row];
     }
-    const outputs = await engine.step.run({
+    const feeds = {
       ...cache.feeds,
       ids: { shape: [rows, 1], data: ids },
       positions: { shape: [rows, 1], data: positions },
       inverseTemperature: inverseTemperature(request),
-    });
-    cache.append(outputs, times);
-    const probabilities = outputs.probabilities as Float32Array;
+    };
+    await engine.step.run(feeds, cache.results);
+    cache.append(times);
+    const { probabilities } = cache.results;
     const size = probabilities.length / rows;
     for (const [row, list] of standing.entries()) {
       if (list === null) continue;

@@ -4,12 +4,11 @@
  */
 import type { Traced } from './computation.ts';
 import type { ModelConfig } from './language-model-config.ts';
-import { groupedAttention, outputLogits, splitHeads, transformer } from './llama.ts';
+import { type Attention, groupedAttention, outputLogits, splitHeads, transformer } from './llama.ts';
 import {
   add,
   broadcastTo,
   concat,
-  gather,
   less,
   matmul,
   mul,
@@ -34,20 +33,21 @@ export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, invers
   const bias = where(isPast, 0, -1e9);
   const cache: Traced = {};
   const positions = broadcastTo(reshape(order, [1, length]), [prompts, length]);
-  const hidden = transformer(config, p, ids, positions, length, (layer, queries, keys, values) => {
+  const attention: Attention = (layer, queries, keys, values) => {
     const [key, value] = [splitHeads(keys, config), splitHeads(values, config)];
     cache[`key.${layer}`] = key;
     cache[`value.${layer}`] = value;
     return groupedAttention(config, queries, key, value, bias);
-  });
-  return { probabilities: nextToken(config, p, gather(hidden, last), inverseTemperature), ...cache };
+  };
+  const hidden = transformer(config, p, ids, positions, length, attention, { rows: last });
+  return { probabilities: nextToken(config, p, hidden, inverseTemperature), ...cache };
 }
 
 /**
  * One token of each list. Lists stand in slots: slots · width rows, and the rows of a slot share a prompt. Fed: ids and positions int32
  * [rows, 1]; promptBias [slots, promptLength] and ownBias [rows, ownLength], 0 where the cache is filled, -1e9 elsewhere; for each
- * layer promptKey.L and promptValue.L [slots, keyValueHeads, promptLength, headDim], ownKey.L and ownValue.L [rows, keyValueHeads,
- * ownLength, headDim]; inverseTemperature [1]. Yields probabilities [rows, vocabulary], key.L and value.L [rows, keyValueHeads, 1, headDim].
+ * layer promptKey.L and promptValue.L [slots, keyValueHeads, promptLength, headDim], ownKey.L and ownValue.L [slots, keyValueHeads,
+ * width, ownLength, headDim]; inverseTemperature [1]. Yields probabilities [rows, vocabulary], key.L and value.L [rows, keyValueHeads · headDim].
  */
 export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
   const { ids, positions, promptBias, ownBias, inverseTemperature } = fed;
@@ -60,44 +60,35 @@ export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
   const scale = 1 / Math.sqrt(headDim);
   const fresh: Traced = {};
 
-  /** [rows, keyValueHeads, shared, n] to [slots, keyValueHeads, width · shared, n]: lists of a slot read their prompt in one product. */
+  /** [rows, …, keyValueHeads · n · headDim] by slot and head, so that a slot's lists are one matrix to their prompt: [slots, keyValueHeads, width, n, headDim]. */
   const bySlot = (x: Tensor, n: number): Tensor =>
-    reshape(transpose(reshape(x, [slots, width, keyValueHeads, shared, n]), [0, 2, 1, 3, 4]), [
-      slots,
-      keyValueHeads,
-      width * shared,
-      n,
-    ]);
-  const byRow = (x: Tensor, n: number): Tensor =>
-    reshape(transpose(reshape(x, [slots, keyValueHeads, width, shared, n]), [0, 2, 1, 3, 4]), [
-      rows,
-      keyValueHeads,
-      shared,
-      n,
-    ]);
+    transpose(reshape(x, [slots, width, keyValueHeads, n, headDim]), [0, 2, 1, 3, 4]);
+  const together = [slots, keyValueHeads, width * shared];
+  const apart = [slots, keyValueHeads, width, shared];
+  const seen = promptLength + ownLength;
 
-  const hidden = transformer(config, p, ids, positions, promptLength + ownLength, (layer, queries, keys, values) => {
-    const query = reshape(queries, [rows, keyValueHeads, shared, headDim]);
-    const key = reshape(keys, [rows, keyValueHeads, 1, headDim]);
-    const value = reshape(values, [rows, keyValueHeads, 1, headDim]);
-    fresh[`key.${layer}`] = key;
-    fresh[`value.${layer}`] = value;
+  const attention: Attention = (layer, queries, keys, values) => {
+    fresh[`key.${layer}`] = reshape(keys, [rows, -1]);
+    fresh[`value.${layer}`] = reshape(values, [rows, -1]);
+    const [query, key, value] = [bySlot(queries, shared), bySlot(keys, 1), bySlot(values, 1)];
     const onPrompt = add(
-      matmul(bySlot(query, headDim), fed[`promptKey.${layer}`], { transB: true, scale }),
+      matmul(reshape(query, [...together, headDim]), fed[`promptKey.${layer}`], { transB: true, scale }),
       reshape(promptBias, [slots, 1, 1, promptLength]),
     );
     const onOwn = add(
       matmul(query, fed[`ownKey.${layer}`], { transB: true, scale }),
-      reshape(ownBias, [rows, 1, 1, ownLength]),
+      reshape(ownBias, [slots, 1, width, 1, ownLength]),
     );
     const onSelf = matmul(query, key, { transB: true, scale });
-    const weights = softmax(concat([byRow(onPrompt, promptLength), onOwn, onSelf], -1));
-    const seen = promptLength + ownLength;
-    const fromPrompt = matmul(bySlot(slice(weights, -1, 0, promptLength), promptLength), fed[`promptValue.${layer}`]);
+    const weights = softmax(concat([reshape(onPrompt, [...apart, promptLength]), onOwn, onSelf], -1));
+    const ofPrompt = reshape(slice(weights, -1, 0, promptLength), [...together, promptLength]);
+    const fromPrompt = reshape(matmul(ofPrompt, fed[`promptValue.${layer}`]), [...apart, headDim]);
     const fromOwn = matmul(slice(weights, -1, promptLength, seen), fed[`ownValue.${layer}`]);
     const fromSelf = mul(slice(weights, -1, seen, seen + 1), value);
-    return reshape(add(byRow(fromPrompt, headDim), add(fromOwn, fromSelf)), [rows, heads * headDim]);
-  });
+    const read = add(fromPrompt, add(fromOwn, fromSelf));
+    return reshape(transpose(read, [0, 2, 1, 3, 4]), [rows, heads * headDim]);
+  };
+  const hidden = transformer(config, p, ids, positions, seen, attention);
   return { probabilities: nextToken(config, p, hidden, inverseTemperature), ...fresh };
 }
 

@@ -23,12 +23,16 @@ export interface CacheShape {
 
 export interface KvCache {
   readonly shape: CacheShape;
+  /** Where the list of a row begins in ownKey.L and ownValue.L, counted in lists of one head. */
+  placeOf(row: number, head: number): number;
   /** What stepGraph is fed of the cache. */
   readonly feeds: Record<string, Value & { data: Float32Array }>;
+  /** What a step of stepGraph is to write into: the same arrays each time. */
+  readonly results: Readonly<Record<string, Float32Array>>;
   /** Puts a prompt into a slot, whose rows then hold no tokens. */
   enter(slot: number, prompt: PromptMemory): void;
-  /** Takes in the new key and value slices [rows, keyValueHeads, 1, headDim] of a step: own position `times[row]` of each row, none where it is negative. */
-  append(outputs: Readonly<Record<string, TensorData>>, times: Int32Array): void;
+  /** Takes in the new key and value slices in `results`: own position `times[row]` of each row, none where it is negative. */
+  append(times: Int32Array): void;
   /** Puts the list of another cache's row (of this one too) onto a row whose slot holds, or by this comes to hold, the same prompt. */
   take(row: number, from: KvCache, fromRow: number): void;
 }
@@ -42,25 +46,33 @@ export function cacheBytes(
 }
 
 /** An empty cache. Caches that take from each other have equal widths and lengths. */
-export function createKvCache({ layers, keyValueHeads, headDim }: ModelConfig, shape: CacheShape): KvCache {
+export function createKvCache(config: ModelConfig, shape: CacheShape): KvCache {
+  const { layers, keyValueHeads, headDim, vocabularySize } = config;
   const { slots, width, promptLength, ownLength } = shape;
   const rows = slots * width;
   const promptSize = keyValueHeads * promptLength * headDim;
-  const ownSize = keyValueHeads * ownLength * headDim;
+  const ownSize = ownLength * headDim;
   const feeds: KvCache['feeds'] = {
     promptBias: filled([slots, promptLength], hidden),
     ownBias: filled([rows, ownLength], hidden),
   };
   const kinds = Array.from({ length: layers }, (_, layer) => [`Key.${layer}`, `Value.${layer}`]).flat();
+  const slices = Object.fromEntries(
+    kinds.map((kind) => [kind.toLowerCase(), new Float32Array(rows * keyValueHeads * headDim)]),
+  );
   for (const kind of kinds) {
     feeds[`prompt${kind}`] = filled([slots, keyValueHeads, promptLength, headDim], 0);
-    feeds[`own${kind}`] = filled([rows, keyValueHeads, ownLength, headDim], 0);
+    feeds[`own${kind}`] = filled([slots, keyValueHeads, width, ownLength, headDim], 0);
   }
+  const results = { probabilities: new Float32Array(rows * vocabularySize), ...slices };
   const slotOf = (row: number): number => Math.floor(row / width);
+  const placeOf = (row: number, head: number): number => (slotOf(row) * keyValueHeads + head) * width + (row % width);
 
   return {
     shape,
+    placeOf,
     feeds,
+    results,
     enter: (slot, { index, length, paddedLength, outputs }) => {
       feeds.promptBias.data
         .fill(hidden, slot * promptLength, (slot + 1) * promptLength)
@@ -78,18 +90,19 @@ export function createKvCache({ layers, keyValueHeads, headDim }: ModelConfig, s
         }
       }
     },
-    append: (outputs, times) => {
+    append: (times) => {
       times.forEach((time, row) => {
         if (time >= 0) feeds.ownBias.data[row * ownLength + time] = 0;
       });
       for (const kind of kinds) {
-        const source = outputs[kind.toLowerCase()] as Float32Array;
+        const source = slices[kind.toLowerCase()];
         const target = feeds[`own${kind}`].data;
         for (let row = 0; row < rows; row++) {
           if (times[row] < 0) continue;
-          for (let head = row * keyValueHeads; head < (row + 1) * keyValueHeads; head++) {
-            const at = (head * ownLength + times[row]) * headDim;
-            for (let i = 0, from = head * headDim; i < headDim; i++) target[at + i] = source[from++];
+          for (let head = 0; head < keyValueHeads; head++) {
+            const at = (placeOf(row, head) * ownLength + times[row]) * headDim;
+            for (let i = 0, from = (row * keyValueHeads + head) * headDim; i < headDim; i++)
+              target[at + i] = source[from++];
           }
         }
       }
@@ -98,7 +111,10 @@ export function createKvCache({ layers, keyValueHeads, headDim }: ModelConfig, s
       const copy = (name: string, size: number, at: number, fromAt: number): void =>
         feeds[name].data.set(from.feeds[name].data.subarray(fromAt * size, (fromAt + 1) * size), at * size);
       copy('ownBias', ownLength, row, fromRow);
-      for (const kind of kinds) copy(`own${kind}`, ownSize, row, fromRow);
+      for (const kind of kinds) {
+        for (let head = 0; head < keyValueHeads; head++)
+          copy(`own${kind}`, ownSize, placeOf(row, head), from.placeOf(fromRow, head));
+      }
       const fromSlot = Math.floor(fromRow / from.shape.width);
       if (feeds.promptBias.data[slotOf(row) * promptLength] === 0) return;
       copy('promptBias', promptLength, slotOf(row), fromSlot);

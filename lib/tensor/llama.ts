@@ -15,7 +15,10 @@ import { Random } from '../random.ts';
  */
 export type Attention = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor;
 
-/** The network around its attention: int ids and positions [batch, time] (all positions below `positionLimit`) → [batch · time, hidden]. */
+/**
+ * The network around its attention: int ids and positions [batch, time] (all positions below `positionLimit`) → [batch · time, hidden], or
+ * only those at int `rows` → [rows, hidden]: what the last layer would compute of others after its attention, nobody reads.
+ */
 export function transformer(
   config: ModelConfig,
   p: Traced,
@@ -23,7 +26,7 @@ export function transformer(
   positions: Tensor,
   positionLimit: number,
   attention: Attention,
-  recompute = false,
+  { rows, recompute = false }: { rows?: Tensor; recompute?: boolean } = {},
 ): Tensor {
   const [batch, time] = ids.shape;
   const { cosine, sine } = rotaryTables(config, positionLimit);
@@ -35,7 +38,8 @@ export function transformer(
     const project = (name: string): Tensor =>
       reshape(linear(p, `${prefix}.self_attn.${name}_proj`, normed), [batch, time, -1]);
     const rotated = (name: string): Tensor => rotary(project(name), positions, cosine, sine);
-    const attended = attention(layer, rotated('q'), rotated('k'), project('v'));
+    let attended = attention(layer, rotated('q'), rotated('k'), project('v'));
+    if (rows && layer === config.layers - 1) [x, attended] = [gather(x, rows), gather(attended, rows)];
     x = add(x, linear(p, `${prefix}.self_attn.o_proj`, attended));
     const second = rmsNorm(x, p[`${prefix}.post_attention_layernorm.weight`], config.rmsEpsilon);
     const gated = mul(silu(linear(p, `${prefix}.mlp.gate_proj`, second)), linear(p, `${prefix}.mlp.up_proj`, second));

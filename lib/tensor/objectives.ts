@@ -179,9 +179,11 @@ export function packedFeeds(batch: PackedBatch): Feeds {
     positions: { shape: [tokens], data: batch.positions },
     promptLengths: { shape: [groups], data: batch.promptLengths },
     promptAt: { shape: [groups, promptLength], data: batch.promptAt },
-    listAt: { shape: [groups, lists, listLength], data: batch.listAt },
     inPrompts: { shape: [tokens], data: batch.inPrompts },
-    inLists: { shape: [tokens], data: batch.inLists },
+    ...(lists > 0 && {
+      listAt: { shape: [groups, lists, listLength], data: batch.listAt },
+      inLists: { shape: [tokens], data: batch.inLists },
+    }),
     source: { shape: [targets], data: batch.source },
     target: { shape: [targets], data: batch.target },
   };

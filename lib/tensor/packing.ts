@@ -25,7 +25,10 @@ export interface PackedBatch {
   /** [tokens]. */
   ids: Int32Array;
   positions: Int32Array;
-  /** Sizes of the blocks: prompts [groups, promptLength], lists [groups, lists, listLength]. */
+  /**
+   * Sizes of the blocks: prompts [groups, promptLength], lists [groups, lists, listLength]. Where no group has two lists there is no
+   * block of lists (`lists` is 0): the only one stands behind its prompt.
+   */
   groups: number;
   promptLength: number;
   lists: number;
@@ -55,6 +58,7 @@ export function packGroups(groups: readonly TokenGroup[], tokens: number): Packe
   });
   if (groups.length === 0) return [];
   const parts = distribute(lengths, belowOnGrid(tokens, TOKEN_STEP));
+  const isShared = groups.some(({ completions }) => completions.length > 1);
   const largest = (of: (part: readonly number[]) => number): number => Math.max(1, ...parts.map(of));
   const longest = (of: (group: TokenGroup) => number): number => Math.max(1, ...groups.map(of));
   const shape: Shape = {
@@ -71,14 +75,16 @@ export function packGroups(groups: readonly TokenGroup[], tokens: number): Packe
       1,
     ),
     promptLength: onGrid(
-      longest(({ prompt }) => prompt.length),
+      longest(({ prompt, completions: [only] }) => prompt.length + (isShared ? 0 : (only?.length ?? 0))),
       BLOCK_STEP,
     ),
-    lists: longest(({ completions }) => completions.length),
-    listLength: onGrid(
-      longest(({ completions }) => Math.max(1, ...completions.map(({ length }) => length))),
-      BLOCK_STEP,
-    ),
+    lists: isShared ? longest(({ completions }) => completions.length) : 0,
+    listLength: isShared
+      ? onGrid(
+          longest(({ completions }) => Math.max(1, ...completions.map(({ length }) => length))),
+          BLOCK_STEP,
+        )
+      : 0,
   };
   return parts.map((part) => fill(groups, part, shape));
 }
@@ -86,18 +92,22 @@ export function packGroups(groups: readonly TokenGroup[], tokens: number): Packe
 const TOKEN_STEP = 64;
 const BLOCK_STEP = 16;
 
-/** The next of 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 … units: never more than a quarter too large. */
+/** The next of 1, 2, 3 … 16, 18, 20 … 32, 36 … units: never more than an eighth too large. */
 export function onGrid(value: number, unit: number): number {
   const units = Math.max(1, Math.ceil(value / unit));
-  const step = 2 ** Math.max(0, Math.floor(Math.log2(units)) - 2);
+  const step = gridStep(units);
   return Math.ceil(units / step) * step * unit;
 }
 
 /** The largest of these that is not above the value; one unit at least. */
 function belowOnGrid(value: number, unit: number): number {
   const units = Math.max(1, Math.floor(value / unit));
-  const step = 2 ** Math.max(0, Math.floor(Math.log2(units)) - 2);
+  const step = gridStep(units);
   return Math.floor(units / step) * step * unit;
+}
+
+function gridStep(units: number): number {
+  return 2 ** Math.max(0, Math.floor(Math.log2(units)) - 3);
 }
 
 /** As few parts as hold at most `room` each (a group longer than that alone), filled evenly: longest first, each into the emptiest. */
@@ -155,7 +165,8 @@ function fill(groups: readonly TokenGroup[], members: readonly number[], shape: 
         batch.source[predicted] = i === 0 ? lastOfPrompt : batch.used + i - 1;
         batch.target[predicted++] = ids[i];
       }
-      write(ids, prompt.length, batch.listAt, batch.inLists, (slot * lists + completion) * listLength);
+      if (lists > 0) write(ids, prompt.length, batch.listAt, batch.inLists, (slot * lists + completion) * listLength);
+      else write(ids, prompt.length, batch.promptAt, batch.inPrompts, slot * promptLength + prompt.length);
     }
   }
   return batch;

@@ -4,7 +4,7 @@ import type { Tensor } from './graph.ts';
 import type { ModelConfig } from './language-model-config.ts';
 import { outputTable } from './llama.ts';
 import { hiddenStates } from './packed-attention.ts';
-import { checkpoint, concat, gather, logSoftmax, matmul, mul, neg, reshape, slice, softmax, sum } from './ops.ts';
+import { checkpoint, concat, logSoftmax, matmul, mul, neg, reshape, slice, softmax, sum } from './ops.ts';
 
 /** How much memory a step may trade for time. Results differ by rounding at most. */
 export interface MemorySettings {
@@ -36,9 +36,9 @@ export function targetFigures(
   figures: (logits: Tensor[], part: (fed: Tensor) => Tensor) => Tensor[],
 ): Tensor[] {
   const outputs = predictors.map(({ config, parameters, vocabulary }) => {
-    const states = hiddenStates(config, parameters, x, recompute);
+    const hidden = hiddenStates(config, parameters, x, { rows: x.source, recompute });
     const table = outputTable(config, parameters);
-    return { hidden: gather(states, x.source), table, rows: vocabulary ?? config.vocabularySize };
+    return { hidden, table, rows: vocabulary ?? config.vocabularySize };
   });
   const [targets] = x.source.shape;
   const widest = Math.max(...outputs.map(({ rows }) => rows));
