@@ -9,6 +9,7 @@ import { matmul } from '../lib/tensor/ops.ts';
 import { drawToken, probabilitiesOf } from '../lib/tensor/sampling.ts';
 import { compile } from '../lib/tensor/session.ts';
 import { Random, uniformAt } from '../lib/random.ts';
+import { spreadOf } from './pairs.ts';
 import { type Prepared, serve } from './serve.ts';
 import { adamw, type Batch, batchOf, type Job, type JobKind, productShapes } from './workload.ts';
 
@@ -130,36 +131,65 @@ async function distil(job: Job, model: LanguageModel, batch: Batch, folder: stri
 }
 
 /**
- * ONNX Runtime's own MatMul on every weight of the model, once: what nothing built on it can beat. Weights are fed, as in training (each
- * distinct shape once, times its count), or part of the graph, as in decoding (all of them, since they come from memory).
+ * ONNX Runtime's own products with every weight of the model, once: what nothing built on it can beat. Weights are part of the graph, as in
+ * decoding (all of them, since they come from memory), or fed, as in training (each distinct shape once, times its count; with the two
+ * products of its gradient). A shape has a session of its own, which is gone before the next begins: threads of idle ones would spin.
  */
 async function products({ threads, rows, tableRows, frozen }: Job, { config }: LanguageModel): Promise<Prepared> {
   const shapes = productShapes(config).map(([k, n], i, all) => ({ k, n, m: i === all.length - 1 ? tableRows : rows }));
   const distinct = Map.groupBy(shapes, ({ k, n, m }) => `${m} ${k} ${n}`);
   const random = new Random('bench products');
   const numbers = (length: number): Float32Array => Float32Array.from({ length }, () => random.uniform() - 0.5);
-  const runs = await Promise.all(
-    Array.from(distinct.values(), async (same) => {
-      const [{ m, k, n }] = same;
-      const copies = frozen ? same.length : 1;
-      const names = Array.from({ length: copies }, (_, i) => `${i}`);
-      const weights = new Map(names.map((name) => [`w${name}`, { shape: [k, n], data: numbers(k * n) }]));
-      const x = input('x', [m, k]);
-      const outputs = Object.fromEntries(names.map((name) => [`y${name}`, matmul(x, input(`w${name}`, [k, n]))]));
-      const session = await compile(outputs, { threads, bindings: frozen ? weights : undefined });
-      const feeds = { x: { shape: [m, k], data: numbers(m * k) }, ...Object.fromEntries(weights) };
-      const into = Object.fromEntries(names.map((name) => [`y${name}`, new Float32Array(m * n)]));
-      return { count: same.length / copies, run: () => session.run(feeds, into) };
-    }),
-  );
+
+  /** Milliseconds of one product of a [rows, inner] matrix with `copies` matrices, told by how both are stored. */
+  const timeOf = async (a: Stored, b: Stored, copies: number): Promise<number> => {
+    const left = input('x', a.shape);
+    const rightNames = Array.from({ length: copies }, (_, i) => `w${i}`);
+    const weights = new Map(
+      rightNames.map((name) => [name, { shape: b.shape, data: numbers(b.shape[0] * b.shape[1]) }]),
+    );
+    const transposed = { transA: a.transposed, transB: b.transposed };
+    const outputs = Object.fromEntries(
+      rightNames.map((name) => [`y of ${name}`, matmul(left, input(name, b.shape), transposed)]),
+    );
+    const session = await compile(outputs, { threads, bindings: frozen ? weights : undefined });
+    const feeds = { x: { shape: a.shape, data: numbers(a.shape[0] * a.shape[1]) }, ...Object.fromEntries(weights) };
+    const into = Object.fromEntries(
+      Object.entries(outputs).map(([name, { shape }]) => [name, new Float32Array(shape[0] * shape[1])]),
+    );
+    const times: number[] = [];
+    for (let i = 0; i < WARM_RUNS + TIMED_RUNS; i++)
+      times.push((await timed(() => session.run(feeds, into))).milliseconds);
+    await session.release();
+    return spreadOf(times.slice(WARM_RUNS)).median / copies;
+  };
   const all = async (): Promise<{ milliseconds: number }> => {
     let milliseconds = 0;
-    for (const { count, run } of runs) milliseconds += count * (await timed(run)).milliseconds;
+    for (const same of distinct.values()) {
+      const [{ m, k, n }] = same;
+      const x = { shape: [m, k], transposed: false };
+      const weight = { shape: [n, k], transposed: true };
+      const gradient = { shape: [m, n], transposed: false };
+      let one = await timeOf(x, weight, frozen ? same.length : 1);
+      if (!frozen) {
+        one += await timeOf(gradient, { shape: [n, k], transposed: false }, 1);
+        one += await timeOf({ ...gradient, transposed: true }, x, 1);
+      }
+      milliseconds += one * same.length;
+    }
     return { milliseconds };
   };
-  await all();
   return { check: {}, run: all };
 }
+
+/** A matrix as it lies in memory, and whether the product takes it transposed. */
+interface Stored {
+  shape: number[];
+  transposed: boolean;
+}
+
+const WARM_RUNS = 2;
+const TIMED_RUNS = 5;
 
 function sampling({ samples, listLength }: Job, prompts: readonly Int32Array[], round: number): GenerateRequest {
   return {
