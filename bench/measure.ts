@@ -41,7 +41,7 @@ export async function measure(comparison: Comparison, pairs: number, env: Enviro
     return contender;
   };
   try {
-    const { job, against, limit } = comparison;
+    const { job, against, limits } = comparison;
     const main = join(folder, 'main');
     writeWorkload(main, job, { gguf: against['llama.cpp'] !== undefined });
     const ourSide: Command = {
@@ -65,13 +65,13 @@ export async function measure(comparison: Comparison, pairs: number, env: Enviro
         say.line(`${peers[name].title} is absent: ${(error as Error).message}`);
       }
     }
-    let products: Contender | null = null;
-    if (limit) {
-      const where = join(folder, 'products');
-      writeWorkload(where, { ...job, ...limit, kind: 'products' }, { gguf: false });
-      products = await start(ourSide, where);
+    const products: Contender[] = [];
+    for (const [i, { runs: _, ...of }] of limits.entries()) {
+      const where = join(folder, `products ${i}`);
+      writeWorkload(where, { ...job, ...of, kind: 'products' }, { gguf: false });
+      products.push(await start(ourSide, where));
     }
-    const sides = [ours, ...present.values(), ...(products ? [products] : [])];
+    const sides = [ours, ...present.values(), ...products];
     const timings = new Map<Contender, Timing[]>(sides.map((side) => [side, []]));
     for (let turn = 0; turn < pairs; turn++) {
       for (const side of sides) {
@@ -106,16 +106,19 @@ export async function measure(comparison: Comparison, pairs: number, env: Enviro
         tokensPerSecond: (comparison.tokens / own.milliseconds.median) * 1000,
         gflops: gflops(own.milliseconds.median),
       },
-      limit: products && limit ? await limitOf(products, limit.runs) : null,
+      limit: limits.length > 0 ? await limitOf() : null,
       peers: found,
       shareTarget: comparison.shareTarget,
     };
 
-    async function limitOf(contender: Contender, runs: number): Promise<Measured['limit']> {
-      const scaled = msOf(timings.get(contender) ?? []).map((milliseconds) => milliseconds * runs);
-      await contender.end();
-      const milliseconds = spreadOf(scaled);
-      return { milliseconds, gflops: gflops(milliseconds.median), share: speedups(ourMs, scaled) };
+    async function limitOf(): Promise<Measured['limit']> {
+      const parts = products.map((contender, i) =>
+        msOf(timings.get(contender) ?? []).map((milliseconds) => milliseconds * limits[i].runs),
+      );
+      for (const contender of products) await contender.end();
+      const total = parts[0].map((_, turn) => parts.reduce((sum, part) => sum + part[turn], 0));
+      const milliseconds = spreadOf(total);
+      return { milliseconds, gflops: gflops(milliseconds.median), share: speedups(ourMs, total) };
     }
   } finally {
     for (const contender of started) contender.kill();

@@ -135,11 +135,15 @@ async function distil(job: Job, model: LanguageModel, batch: Batch, folder: stri
  * decoding (all of them, since they come from memory), or fed, as in training (each distinct shape once, times its count; with the two
  * products of its gradient). A shape has a session of its own, which is gone before the next begins: threads of idle ones would spin.
  */
-async function products({ threads, rows, tableRows, frozen }: Job, { config }: LanguageModel): Promise<Prepared> {
+async function products({ threads, rows, tableRows, pass }: Job, { config }: LanguageModel): Promise<Prepared> {
   const shapes = productShapes(config).map(([k, n], i, all) => ({ k, n, m: i === all.length - 1 ? tableRows : rows }));
   const distinct = Map.groupBy(shapes, ({ k, n, m }) => `${m} ${k} ${n}`);
-  const random = new Random('bench products');
-  const numbers = (length: number): Float32Array => Float32Array.from({ length }, () => random.uniform() - 0.5);
+  /** Any numbers will do; drawing as many takes longer than the products. */
+  const numbers = (length: number): Float32Array => {
+    const data = new Float32Array(length);
+    for (let i = 0; i < length; i++) data[i] = ((i * 7919) % 1009) / 1009 - 0.5;
+    return data;
+  };
 
   /** Milliseconds of one product of a [rows, inner] matrix with `copies` matrices, told by how both are stored. */
   const timeOf = async (a: Stored, b: Stored, copies: number): Promise<number> => {
@@ -152,7 +156,7 @@ async function products({ threads, rows, tableRows, frozen }: Job, { config }: L
     const outputs = Object.fromEntries(
       rightNames.map((name) => [`y of ${name}`, matmul(left, input(name, b.shape), transposed)]),
     );
-    const session = await compile(outputs, { threads, bindings: frozen ? weights : undefined });
+    const session = await compile(outputs, { threads, bindings: pass === 'decode' ? weights : undefined });
     const feeds = { x: { shape: a.shape, data: numbers(a.shape[0] * a.shape[1]) }, ...Object.fromEntries(weights) };
     const into = Object.fromEntries(
       Object.entries(outputs).map(([name, { shape }]) => [name, new Float32Array(shape[0] * shape[1])]),
@@ -170,8 +174,8 @@ async function products({ threads, rows, tableRows, frozen }: Job, { config }: L
       const x = { shape: [m, k], transposed: false };
       const weight = { shape: [n, k], transposed: true };
       const gradient = { shape: [m, n], transposed: false };
-      let one = await timeOf(x, weight, frozen ? same.length : 1);
-      if (!frozen) {
+      let one = await timeOf(x, weight, pass === 'decode' ? same.length : 1);
+      if (pass === 'training') {
         one += await timeOf(gradient, { shape: [n, k], transposed: false }, 1);
         one += await timeOf({ ...gradient, transposed: true }, x, 1);
       }

@@ -25,10 +25,10 @@ export interface Job {
   samples: number;
   promptLength: number;
   listLength: number;
-  /** Of `products`: rows of the products, rows of the product with the table, and whether weights are part of the graph. */
+  /** Of `products` (comparisons.ts). */
   rows: number;
   tableRows: number;
-  frozen: boolean;
+  pass: 'decode' | 'forward' | 'training';
 }
 
 const llama = {
