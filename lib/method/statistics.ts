@@ -95,7 +95,11 @@ export function benjaminiHochberg(p: readonly number[]): number[] {
   return adjusted;
 }
 
-function tTest(difference: number, error: number, df: number, confidence: number): TTest {
+/** Test and interval of a difference with this standard error. Without error, p is 1 of no difference and 0 of any; of an infinite error nothing is known. */
+export function tTest(difference: number, error: number, df: number, confidence = 0.95): TTest {
+  if (error === 0)
+    return { t: Number.NaN, df, p: difference === 0 ? 1 : 0, difference, low: difference, high: difference };
+  if (error === Number.POSITIVE_INFINITY) return { t: 0, df, p: 1, difference, low: -error, high: error };
   const t = difference / error;
   const half = studentT.quantile((1 + confidence) / 2, df) * error;
   return {
