@@ -114,7 +114,12 @@ export interface Comparison {
   /** treatment / control - 1, delta method. */
   relative: Interval;
   p: number;
+  /** Of no relative change, for those who look before the plan is over. */
+  alwaysValidP: number;
 }
+
+/** Relative changes of about this size are found soonest by the sequential test: the guardrails' order of magnitude. */
+const MIXTURE_DEVIATION = 0.1;
 
 /** Compares independent arms by the normal approximation: hundreds of readers an arm and more. */
 export function compareArms(treatment: Estimate, control: Estimate, confidence = 0.95): Comparison {
@@ -134,5 +139,14 @@ export function compareArms(treatment: Estimate, control: Estimate, confidence =
     difference: around(difference, error),
     relative: around(ratio - 1, relativeError),
     p: error === 0 ? (difference === 0 ? 1 : 0) : twoSidedP(difference / error),
+    alwaysValidP:
+      relativeError === 0
+        ? 1
+        : alwaysValidP({
+            mean: ratio - 1,
+            n: 1,
+            variance: relativeError ** 2,
+            mixtureVariance: MIXTURE_DEVIATION ** 2,
+          }),
   };
 }

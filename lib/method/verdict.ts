@@ -21,6 +21,8 @@ export interface ExperimentState {
   srmP: number;
   /** Relative change and two-sided p of each metric; 'ctr' is also a guardrail. */
   metrics: Readonly<Record<string, { relative: { mean: number; low: number; high: number }; p: number }>>;
+  /** Always-valid p of no change in CTR, 1 without a figure: its guardrail is looked at every day, and each look is a chance to be wrong. */
+  ctrAlwaysValidP: number;
   /** Share of the treatment's requests that failed. */
   errorRate: number;
   /** 95th percentile of the treatment's latency. */
@@ -64,10 +66,9 @@ function brokenGuardrails(state: ExperimentState, settings: VerdictSettings): st
     reasons.push(`error rate ${percent(state.errorRate)} is above ${percent(errorRate)}`);
   if (state.p95Ms > p95Ms) reasons.push(`p95 latency ${Math.round(state.p95Ms)} ms is above ${p95Ms} ms`);
   const ctr = state.metrics.ctr?.relative;
-  if (ctr && !isBelowSample(state, settings) && ctr.mean < -ctrDrop && ctr.high < 0) {
-    reasons.push(
-      `CTR fell by ${percent(-ctr.mean)} (interval up to ${percent(ctr.high)}), more than ${percent(ctrDrop)}`,
-    );
+  if (ctr && !isBelowSample(state, settings) && ctr.mean < -ctrDrop && state.ctrAlwaysValidP < settings.significance) {
+    const p = state.ctrAlwaysValidP.toPrecision(2);
+    reasons.push(`CTR fell by ${percent(-ctr.mean)} (always-valid p = ${p}), more than ${percent(ctrDrop)}`);
   }
   return reasons;
 }

@@ -184,7 +184,10 @@ export const promoteSettings = z.strictObject({
   srmThreshold: fraction.default(0.001),
   guardrails: z
     .strictObject({
-      ctrDrop: z.number().default(0.1).describe('relative CTR drop that rolls back, when its interval excludes zero'),
+      ctrDrop: z
+        .number()
+        .default(0.1)
+        .describe('relative CTR drop that rolls back, when its always-valid p is significant'),
       errorRate: fraction.default(0.02),
       p95Ms: z.number().positive().default(500),
     })

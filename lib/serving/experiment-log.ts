@@ -40,6 +40,7 @@ export function experimentState(
     readers.reduce((total, reader) => total + reader.clicks, 0);
   const isCounted = Math.min(clicks(treatment), clicks(control)) >= LEAST_CLICKS;
   const cold = (readers: ReaderTotals[]): ReaderTotals[] => readers.filter((reader) => reader.cold);
+  const ctr = isCounted ? compareArms(clickRate(treatment), clickRate(control)) : undefined;
   const requests = exposures.filter(({ arm, active }) => arm === 'treatment' && active);
   return {
     finished,
@@ -47,9 +48,10 @@ export function experimentState(
     srmP: srmP([control.length, treatment.length], [0.5, 0.5]),
     metrics: withFigures({
       dau: compareArms(attendance(treatment), attendance(control)),
-      ...(isCounted ? { ctr: compareArms(clickRate(treatment), clickRate(control)) } : {}),
+      ...(ctr ? { ctr } : {}),
       cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))),
     }),
+    ctrAlwaysValidP: ctr?.alwaysValidP ?? 1,
     errorRate: requests.length === 0 ? 0 : requests.filter(({ failed }) => failed).length / requests.length,
     p95Ms: percentile(
       requests.map(({ latency_ms }) => latency_ms),

@@ -51,6 +51,7 @@ const activities: PromoteActivities = {
       readers: { control: 1000, treatment: 1000 },
       srmP: 0.5,
       metrics: scripts[input.inputs.student.digest].metrics,
+      ctrAlwaysValidP: scripts[input.inputs.student.digest].metrics.ctr.p,
       errorRate: 0,
       p95Ms: 10,
     },
