@@ -1,5 +1,6 @@
 /** The statistics against simulations, as a table in Markdown: `node tests/simulations/run.ts [replicates] [seed]`. Exits 1 where a promise is broken. */
 import { fixedHorizon, peeking } from './arms.ts';
+import { capacity } from './capacity.ts';
 import { coverage, unequalSeeds, verdicts } from './claims.ts';
 import { promotions } from './promotions.ts';
 import { type Scenario, countEvents, judge } from './simulation.ts';
@@ -14,6 +15,7 @@ const broken = [
   ...table(promotions, Math.ceil(replicates / 10)),
   ...table(ours, replicates),
   ...table(verdicts, replicates),
+  ...table(capacity, Math.ceil(replicates / 20)),
 ];
 table([...unequalSeeds, ...Object.values(others).flat()], Math.ceil(replicates / 10));
 process.exitCode = broken.length > 0 ? 1 : 0;

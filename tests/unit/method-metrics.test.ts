@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { drawResamples, meanInterval, pairedDifference, pairedRatio } from '../../lib/method/bootstrap.ts';
 import { meanMetrics, ndcgAt, rankingMetrics, recallAt } from '../../lib/method/metrics.ts';
-import { fitPowerLaw, fitSaturation } from '../../lib/method/scaling.ts';
+import { fitCapacityLaw, fitPowerLaw, fitSaturation, type SizeRow } from '../../lib/method/scaling.ts';
 import { Random } from '../../lib/random.ts';
 
 describe('ranking metrics', () => {
@@ -122,5 +122,46 @@ describe('scaling curves', () => {
     expect(gap).toBeCloseTo(0.04, 2);
     expect(rate.mean).toBeCloseTo(1, 1);
     expect(rate.low).toBeLessThanOrEqual(rate.high);
+  });
+
+  describe('a capacity law over seeds', () => {
+    const rowsOf = (at: (size: number) => number): SizeRow[] => {
+      const random = new Random('capacity');
+      return [1e5, 4e5, 1.6e6, 6.4e6].flatMap((size) =>
+        [1, 2, 3].flatMap((seed) =>
+          Array.from({ length: 100 }, (_, i) => {
+            const value = at(size) * (1 + random.normal(0, 0.1));
+            return { size, seed, world: 1, reader: `reader-${i}`, value };
+          }),
+        ),
+      );
+    };
+    const lawful = rowsOf((size) => 0.01 * size ** 0.2);
+
+    it('finds the exponent and predicts the largest size', () => {
+      const { exponent, p, means, largest } = fitCapacityLaw(lawful);
+      expect(exponent.low).toBeLessThan(0.2);
+      expect(exponent.high).toBeGreaterThan(0.2);
+      expect(exponent.high - exponent.low).toBeLessThan(0.05);
+      expect(p).toBeLessThan(0.001);
+      expect(means.map(({ size }) => size)).toEqual([1e5, 4e5, 1.6e6, 6.4e6]);
+      expect(largest.isAsPredicted).toBe(true);
+    });
+
+    it('says where the largest size is not as predicted', () => {
+      const short = fitCapacityLaw(rowsOf((size) => 0.01 * Math.min(size, 1.6e6) ** 0.2));
+      expect(short.largest.isAsPredicted).toBe(false);
+      expect(short.largest.measured).toBeLessThan(short.largest.predicted.low);
+    });
+
+    it('refuses three sizes, a mean of zero, and a size that measured other readers', () => {
+      expect(() => fitCapacityLaw(lawful.filter(({ size }) => size < 6e6))).toThrow('needs at least four');
+      const none = lawful.map((row) => (row.size === 1e5 ? { ...row, value: 0 } : row));
+      expect(() => fitCapacityLaw(none)).toThrow('the mean at size 100000 is 0');
+      const others = lawful.map((row) => (row.size === 4e5 ? { ...row, reader: `other ${row.reader}` } : row));
+      expect(() => fitCapacityLaw(others)).toThrow('size 400000 measured other seeds or readers');
+      const fewer = lawful.filter(({ size, seed }) => size !== 4e5 || seed !== 2);
+      expect(() => fitCapacityLaw(fewer)).toThrow('size 400000 measured other seeds or readers');
+    });
   });
 });
