@@ -6,8 +6,8 @@ import { type Verdict, verdict, type VerdictSettings } from '../../lib/method/ve
 import type { Draw, Scenario } from './simulation.ts';
 
 const DAYS = 7;
-const RAMP = [0.1, 0.1, 0.1, 0.25, 0.25, 0.5, 0.5];
-const READERS = 1000;
+const RAMP = [0.15, 0.15, 0.15, 0.25, 0.25, 0.5, 0.5];
+const READERS = 600;
 const settings: VerdictSettings = {
   minimumSample: 50,
   significance: 0.05,

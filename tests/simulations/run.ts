@@ -12,12 +12,12 @@ console.log(`Seed ${seed}. Intervals: 95 %, Clopper-Pearson.\n\n| | promised | m
 const broken = [
   ...table(fixedHorizon, replicates),
   ...table(peeking, replicates),
-  ...table(promotions, Math.ceil(replicates / 10)),
+  ...table(promotions, Math.ceil(replicates / 40)),
   ...table(ours, replicates),
   ...table(verdicts, replicates),
   ...table(capacity, Math.ceil(replicates / 20)),
 ];
-table([...unequalSeeds, ...Object.values(others).flat()], Math.ceil(replicates / 10));
+table([...unequalSeeds, ...Object.values(others).flat()], Math.ceil(replicates / 20));
 process.exitCode = broken.length > 0 ? 1 : 0;
 
 /** Prints a row a scenario. Returns those that break their promise: at 99.9 %, because one in twenty 95 % intervals leaves out the truth. */

@@ -21,7 +21,7 @@ describe('an A/B test at its planned end', () => kept(fixedHorizon, 4000));
 
 describe('an A/B test that is looked at before its end', () => kept(peeking, 1500));
 
-describe('the verdict of a promotion', () => kept(promotions, 150));
+describe('the verdict of a promotion', () => kept(promotions, 250));
 
 describe('the interval of a paired difference over seeds and readers', () => kept(coverage.ours, 4000));
 
