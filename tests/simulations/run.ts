@@ -14,7 +14,7 @@ const broken = [
   ...table(peeking, replicates),
   ...table(promotions, Math.ceil(replicates / 40)),
   ...table(ours, replicates),
-  ...table(verdicts, replicates),
+  ...table(verdicts, Math.ceil(replicates / 10)),
   ...table(capacity, Math.ceil(replicates / 20)),
 ];
 table([...unequalSeeds, ...Object.values(others).flat()], Math.ceil(replicates / 20));
