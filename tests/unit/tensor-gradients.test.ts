@@ -59,6 +59,7 @@ const blocking: Partial<Record<Op, (a: Tensor, b: Tensor) => Tensor>> = {
   cast: (a) => ops.cast(ops.cast(a, 'int32'), 'float32'),
 };
 
+/** Uses of each operation with a rule: an operation without one fails its test. */
 const cases: Partial<Record<Op, Case[]>> = {
   input: [{ shapes: [[2, 3]], of: (x) => x }],
   constant: [{ shapes: [[3]], of: (x) => ops.mul(x, constant(Float32Array.of(1, 2, 3), [3])) }],
