@@ -41,7 +41,7 @@ export function extend(list: OpenList, probabilities: Float32Array, request: Gen
   list.logprobs.push(logprob);
   const isWhole = offered === probabilities && (request.temperature === 0 || !isNarrow(request));
   list.policyLogprobs.push(isWhole ? logprob : logOf(probabilities[token]));
-  list.finished = request.stopIds.includes(token);
+  list.finished = request.stopIds.includes(token) || request.stopWhen?.(list.tokens) === true;
   if (list.place && !list.finished) list.place = list.place.after(token);
 }
 
