@@ -292,6 +292,22 @@ describe('the gradient of', () => {
   }
 });
 
+describe('where a derivative jumps, the gradient', () => {
+  const zero = constant(Float32Array.of(0), [1]);
+  it.each<[string, (x: Tensor) => Tensor, number[]]>([
+    ['of minimum is halved between equal ones', (x) => ops.minimum(x, zero), [1, 0.5, 0]],
+    ['of maximum is halved between equal ones', (x) => ops.maximum(x, zero), [0, 0.5, 1]],
+    ['of relu is 0', ops.relu, [0, 0, 1]],
+    ['of clamp passes on its bounds', (x) => ops.clamp(x, 0, 1), [0, 1, 1]],
+    ['of max is shared by equal ones', (x) => ops.max(ops.minimum(x, zero)), [0, 0.25, 0]],
+  ])('%s', async (_, of, expected) => {
+    const x = input('x', [3]);
+    const [g] = gradients(ops.sum(of(x)), [x]);
+    const values = await run({ g }, { x: { shape: [3], data: Float32Array.of(-1, 0, 1) } });
+    expect([...values.g]).toEqual(expected);
+  });
+});
+
 /** Compares every entry of every gradient of Σ r·f(x), r random, with a central difference. */
 async function checkCase({ shapes, range = [-1, 1], of }: Case, name: string): Promise<void> {
   const random = new Random('gradient', name, JSON.stringify(shapes));
