@@ -20,6 +20,7 @@ export function openList(prompt: number, sample: number, { key, constraint }: Ge
   return { prompt, sample, key: keyOf(...key(prompt, sample)), place: constraint, ...empty };
 }
 
+/** The list as it is handed out. */
 export function completionOf({ tokens, logprobs, policyLogprobs, finished }: OpenList): Completion {
   return {
     tokens: Int32Array.from(tokens),

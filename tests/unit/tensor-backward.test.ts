@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
+import { clamp } from '../../lib/tensor/compositions.ts';
 import { gradients } from '../../lib/tensor/gradient.ts';
 import { constant, input, sizeOf, type Tensor, topological } from '../../lib/tensor/graph.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -45,7 +46,7 @@ describe('where a derivative jumps, the gradient', () => {
     ['of minimum is halved between equal ones', (x) => ops.minimum(x, zero), [1, 0.5, 0]],
     ['of maximum is halved between equal ones', (x) => ops.maximum(x, zero), [0, 0.5, 1]],
     ['of relu is 0', ops.relu, [0, 0, 1]],
-    ['of clamp passes on its bounds', (x) => ops.clamp(x, 0, 1), [0, 1, 1]],
+    ['of clamp passes on its bounds', (x) => clamp(x, 0, 1), [0, 1, 1]],
     ['of max is shared by equal ones', (x) => ops.max(ops.minimum(x, zero)), [0, 0.25, 0]],
   ])('%s', async (_, of, expected) => {
     const x = input('x', [3]);

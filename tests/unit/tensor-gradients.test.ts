@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../lib/random.ts';
+import { clamp, gelu, layerNorm, normalizeRows } from '../../lib/tensor/compositions.ts';
 import { gradients } from '../../lib/tensor/gradient.ts';
 import { constant, input, type Op, sizeOf, type Tensor, topological } from '../../lib/tensor/graph.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -86,7 +87,7 @@ const cases: Partial<Record<Op, Case[]>> = {
   where: [
     ...binary((a, b) => ops.where(mask, a, b)).slice(0, 1),
     { shapes: [[3, 1], [4]], of: (a, b) => ops.where(mask, a, b) },
-    { shapes: [[2, 4]], of: (a) => ops.clamp(a, -0.4, 0.5) },
+    { shapes: [[2, 4]], of: (a) => clamp(a, -0.4, 0.5) },
   ],
   matmul: [
     ...[false, true].flatMap((transA) =>
@@ -217,9 +218,9 @@ const checkpoints: Case[] = [
 
 const composed: Record<string, Case[]> = {
   checkpoint: checkpoints,
-  gelu: unary(ops.gelu),
-  layerNorm: [{ shapes: [[2, 3, 4], [4], [4]], of: (x, w, b) => ops.layerNorm(x, w, b, 1e-5) }],
-  normalizeRows: unary(ops.normalizeRows),
+  gelu: unary(gelu),
+  layerNorm: [{ shapes: [[2, 3, 4], [4], [4]], of: (x, w, b) => layerNorm(x, w, b, 1e-5) }],
+  normalizeRows: unary(normalizeRows),
 };
 
 describe('the gradient of', () => {

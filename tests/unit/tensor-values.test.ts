@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { clamp, gelu, layerNorm, normalizeRows } from '../../lib/tensor/compositions.ts';
 import { emitters } from '../../lib/tensor/emit.ts';
 import { constant, input, type Op, sizeOf, type Tensor, topological } from '../../lib/tensor/graph.ts';
 import * as ops from '../../lib/tensor/ops.ts';
@@ -77,7 +78,7 @@ const examples: Record<Op, Example[]> = {
   not: [{ from: '[1, 0]', of: (x) => number(ops.not(ops.less(0, x))), is: [0, 1] }],
   where: [
     { from: '[1, 2, 3], [[10], [20]]', of: (a, b) => ops.where(ops.less(a, 3), a, b), is: '[[1, 2, 10], [1, 2, 20]]' },
-    { from: '[-2, 0.5, 7]', of: (x) => ops.clamp(x, -1, 1), is: [-1, 0.5, 1] },
+    { from: '[-2, 0.5, 7]', of: (x) => clamp(x, -1, 1), is: [-1, 0.5, 1] },
   ],
   cast: [{ from: '[-1.5, 0.5, 2.9]', of: (x) => number(ops.cast(x, 'int32')), is: [-1, 0, 2] }],
   matmul: [
@@ -162,9 +163,9 @@ const examples: Record<Op, Example[]> = {
 
 const compositions: Record<string, Example[]> = {
   // x·Φ(x), with Φ(1) = 0.8413447.
-  gelu: [{ from: '[-1, 0, 1]', of: ops.gelu, is: [-0.1586553, 0, 0.8413447] }],
-  layerNorm: [{ from: '[1, 3], [10, 10], [0, 1]', of: (x, w, b) => ops.layerNorm(x, w, b, 0), is: [-10, 11] }],
-  normalizeRows: [{ from: '[[3, 4], [0, 0]]', of: (x) => ops.normalizeRows(x), is: '[[0.6, 0.8], [0, 0]]' }],
+  gelu: [{ from: '[-1, 0, 1]', of: gelu, is: [-0.1586553, 0, 0.8413447] }],
+  layerNorm: [{ from: '[1, 3], [10, 10], [0, 1]', of: (x, w, b) => layerNorm(x, w, b, 0), is: [-10, 11] }],
+  normalizeRows: [{ from: '[[3, 4], [0, 0]]', of: (x) => normalizeRows(x), is: '[[0.6, 0.8], [0, 0]]' }],
 };
 
 describe('the value of', () => {
