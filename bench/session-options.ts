@@ -1,16 +1,16 @@
 /**
- * `node bench/session-options.ts [--turns 40]`: what threads, their affinity, spinning and the arena of ONNX Runtime do to one training step and
- * one round of decoding with the 5.4M model. All variants live in one process and run in short turns; the table has each one's speed as a
- * multiple of the defaults' (session.ts, computation.ts): median and quartiles of the turns' ratios, and the ratio of the fastest runs, which
- * on a busy machine come nearest to what a machine of its own would show.
+ * `node bench/session-options.ts [--turns 7]`: what threads, their affinity, spinning and the arena of ONNX Runtime do to one training step and
+ * one round of decoding with the 5.4M model. All variants live in one process and run in turns; the table has each one's speed as a
+ * multiple of the defaults' (session.ts, computation.ts), median and range of the turns.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { InferenceSession } from 'onnxruntime-node';
-import { type Column, formatTable } from '../cli/table.ts';
+import { formatTable } from '../cli/table.ts';
 import { createDecoder } from '../lib/tensor/decoder.ts';
 import { createSupervised } from '../lib/tensor/learner.ts';
 import { copyParameters } from '../lib/tensor/parameters.ts';
+import { speedups } from './pairs.ts';
 import { adamw, batchOf, type Job, randomModel } from './workload.ts';
 
 interface Variant {
@@ -51,19 +51,19 @@ const job: Job = {
   threads: 2,
   seed: 0,
   learningRate: 1e-4,
-  prompts: 2,
+  prompts: 4,
   samples: 8,
-  promptLength: 96,
-  listLength: 8,
+  promptLength: 128,
+  listLength: 12,
   rows: 0,
   tableRows: 0,
   frozen: false,
 };
 
 /** Idle time between runs: threads of the side before stop spinning. */
-const PAUSE_MS = 50;
+const PAUSE_MS = 250;
 
-const { values } = parseArgs({ options: { turns: { type: 'string', default: '40' } } });
+const { values } = parseArgs({ options: { turns: { type: 'string', default: '7' } } });
 
 /** Sessions of a variant are made with its options, which no setting of ours has. */
 const create = InferenceSession.create.bind(InferenceSession) as (
@@ -115,18 +115,17 @@ for (let turn = 0; turn < Number(values.turns); turn++) {
   }
 }
 
-const cells = ({ milliseconds }: Side, work: Work): string[] => {
-  const [own, base] = [milliseconds[work], sides[0].milliseconds[work]];
-  const ratios = base.map((ms, turn) => ms / own[turn]).sort((a, b) => a - b);
-  const at = (share: number): string => ratios[Math.floor(share * (ratios.length - 1))].toFixed(2);
-  return [`${at(0.5)} (${at(0.25)}-${at(0.75)})`, (Math.min(...base) / Math.min(...own)).toFixed(2)];
+const speed = ({ milliseconds }: Side, work: Work): string => {
+  const { median, low, high } = speedups(milliseconds[work], sides[0].milliseconds[work]);
+  return `${median.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})`;
 };
 console.log(
   formatTable(
     [
       { title: 'variant', align: 'left' },
-      ...['training', 'fastest', 'decoding', 'fastest'].map((title): Column => ({ title, align: 'right' })),
+      { title: 'training', align: 'right' },
+      { title: 'decoding', align: 'right' },
     ],
-    sides.map((side, i) => [variants[i].title, ...cells(side, 'training'), ...cells(side, 'decoding')]),
+    sides.map((side, i) => [variants[i].title, speed(side, 'training'), speed(side, 'decoding')]),
   ),
 );

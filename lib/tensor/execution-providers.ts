@@ -1,4 +1,4 @@
-/** On what ONNX Runtime computes: a property of the machine, so a setting of the process that uses it and of no stage. */
+/** On what ONNX Runtime computes, and how its threads wait: properties of the machine, so settings of the process and of no stage. */
 import { InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 import { ConfigError } from '../errors.ts';
 import { input } from './graph.ts';
@@ -19,6 +19,16 @@ export function executionProviders(env: Readonly<Record<string, string | undefin
   throw new ConfigError(
     `${setting} names "${unknown}", which ONNX Runtime does not have on ${process.platform}-${process.arch}. Name some of ${known.join(', ')}, with commas between them`,
   );
+}
+
+/**
+ * Whether threads of ONNX Runtime spin while they wait for each other (NEWSHOUND_SPINNING, default `1`): `0` on a machine that has other work
+ * (docs/performance.md). Results are the same to the bit. Throws ConfigError for anything else.
+ */
+export function threadsSpin(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  const value = env['NEWSHOUND_SPINNING'] || '1';
+  if (value === '0' || value === '1') return value === '1';
+  throw new ConfigError(`NEWSHOUND_SPINNING must be 0 or 1, not "${value}"`);
 }
 
 const checks = new Map<string, Promise<void>>();

@@ -6,7 +6,7 @@ import { ConfigError } from '../../lib/errors.ts';
 import { thisMachine } from '../../lib/store/manifest.ts';
 import { checkProviders, executionProviders } from '../../lib/tensor/execution-providers.ts';
 import { input } from '../../lib/tensor/graph.ts';
-import { mul } from '../../lib/tensor/ops.ts';
+import { matmul, mul } from '../../lib/tensor/ops.ts';
 import { compile } from '../../lib/tensor/session.ts';
 
 const setting = 'NEWSHOUND_EXECUTION_PROVIDERS';
@@ -56,6 +56,20 @@ describe('execution providers', () => {
     await session.release();
     expect([...(y as Float32Array)]).toEqual([3, 6]);
     expect(thisMachine().executionProviders).toBe(names.join(','));
+  });
+
+  it('compute the same to the bit whether threads spin or sleep', async () => {
+    const a = { shape: [64, 64], data: Float32Array.from({ length: 4096 }, (_, i) => Math.sin(i)) };
+    const product = async (spinning: string): Promise<unknown> => {
+      vi.stubEnv('NEWSHOUND_SPINNING', spinning);
+      const square = input('a', [64, 64]);
+      const session = await compile({ y: matmul(square, square) }, { threads: 2 });
+      const { y } = await session.run({ a });
+      await session.release();
+      return y;
+    };
+    expect(await product('0')).toEqual(await product('1'));
+    await expect(product('yes')).rejects.toThrow(/NEWSHOUND_SPINNING must be 0 or 1, not "yes"/);
   });
 
   it('are asked for wherever a session is opened', () => {
