@@ -57,7 +57,7 @@ const job: Job = {
   listLength: 12,
   rows: 0,
   tableRows: 0,
-  frozen: false,
+  pass: 'training',
 };
 
 /** Idle time between runs: threads of the side before stop spinning. */
