@@ -12,6 +12,7 @@ import type { Say } from '../infra/say.ts';
 import { hasOwnS3, hasOwnTemporal, openS3 } from '../infra/servers.ts';
 import { type Tool, tools } from '../infra/tools.ts';
 import { NewshoundError } from '../lib/errors.ts';
+import { checkProviders, executionProviders } from '../lib/tensor/execution-providers.ts';
 import { connectTemporal } from './temporal.ts';
 import { joinable } from './work.ts';
 
@@ -40,6 +41,7 @@ export async function doctor(say: Say): Promise<boolean> {
     portCheck,
     temporalCheck,
     s3Check,
+    providersCheck,
   ]) {
     const { name, state, detail } = await check(env);
     failed ||= state === 'fail';
@@ -118,6 +120,17 @@ function toolCheck(tool: Tool): (env: Environment) => Promise<Check> {
       detail: `not there yet, and no Go to build it: the first start needs the official download. Or install ${tool.install}`,
     };
   };
+}
+
+async function providersCheck(env: Environment): Promise<Check> {
+  const name = 'ONNX Runtime';
+  try {
+    const providers = executionProviders(env);
+    await checkProviders(providers);
+    return { name, state: 'ok', detail: `computes on ${providers.join(', ')}` };
+  } catch (error) {
+    return { name, state: 'fail', detail: (error as Error).message };
+  }
 }
 
 async function portCheck(): Promise<Check> {

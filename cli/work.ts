@@ -8,6 +8,7 @@ import { hasOwnS3 } from '../infra/servers.ts';
 import { lockPath, openSession, type Session } from '../infra/session.ts';
 import type { Say } from '../infra/say.ts';
 import type { NewshoundError } from '../lib/errors.ts';
+import { checkProviders, executionProviders } from '../lib/tensor/execution-providers.ts';
 import { type MemoryWatch, startWorkers, watchMemory, type WorkerName } from '../workers/supervisor.ts';
 import { Interrupted } from './interrupted.ts';
 import { connectTemporal } from './temporal.ts';
@@ -41,7 +42,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
  * Runs `body` with Temporal and S3 within reach. Where there is nobody to join, brings servers and workers up first and takes
  * them down again: after `body`, on its failure, and on a signal (a second signal kills at once).
- * Throws AlreadyRunning before anything is touched, and what `body` throws.
+ * Throws AlreadyRunning, and ConfigError for an execution provider that cannot be used, before anything is touched; and what `body` throws.
  */
 export async function withWork<T>(options: WorkOptions, body: (work: Work) => Promise<T>): Promise<T> {
   const { say } = options;
@@ -56,6 +57,7 @@ export async function withWork<T>(options: WorkOptions, body: (work: Work) => Pr
     const env = process.env;
     const joined = joinable(env, options.join);
     if (joined !== null) return await withClient({ ...joined, memory: null, stopped: stop.signal }, body);
+    if (options.workers.length > 0) await checkProviders(executionProviders(env));
     const session = await openSession({
       stateFolder: stateFolder(env),
       env,

@@ -15,13 +15,13 @@ import type { Embedder } from '../retrieval/embedder.ts';
 import { topPositions } from '../retrieval/exact.ts';
 import { createComputation, type Traced } from '../tensor/computation.ts';
 import type { Tensor } from '../tensor/graph.ts';
+import { layerNorm } from '../tensor/compositions.ts';
 import {
   add,
   and,
   attend,
   equal,
   gather,
-  layerNorm,
   less,
   logProbAt,
   matmul,

@@ -78,6 +78,12 @@ export const rolloutSettings = z.strictObject({
     .boolean()
     .default(false)
     .describe('only tokens that keep the list format may be sampled: 2 to 5 lines of 1 to 7 words'),
+  stop: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "strings that end a list and are no part of it, besides the model's end token: for a model that talks on",
+    ),
   maxPromptTokens: positive.default(192),
   maxListTokens: positive.default(48).describe('L: also the constant divisor of the loss'),
 });

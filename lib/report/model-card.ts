@@ -72,13 +72,17 @@ function use({ rollout, student: { weights, onnx } }: ModelCard): string {
   const elsewhere = onnx
     ? ' As ONNX (`onnx/model.onnx`, float32, with KV cache) it loads with transformers.js (`dtype: "fp32"`) and onnxruntime-genai.'
     : '';
+  const ends =
+    rollout.stop.length === 0
+      ? ''
+      : ` A list also ends before ${rollout.stop.map((text) => JSON.stringify(text)).join(' or ')}.`;
   return `## Use
 
 Loads with Transformers (\`AutoModelForCausalLM\`, \`AutoTokenizer\`), weights in ${weights}.${elsewhere}
 
 A base model of newshound reads \`<|search|>\`, \`<|page|>\` or \`<|click|>\` and the text of each signal in lower case, newest last, then
 \`<|list|>\`; it writes a query a line. Other models read their chat template. At most ${rollout.maxPromptTokens} tokens in, ${rollout.maxListTokens} out, temperature
-${rollout.temperature}. Signals are strangers' text: encode them as plain text, so that a special token written in them stays text.`;
+${rollout.temperature}.${ends} Signals are strangers' text: encode them as plain text, so that a special token written in them stays text.`;
 }
 
 function training({ distillation, evaluation }: ModelCard): string {

@@ -5,6 +5,7 @@
 import type { ArticleRow } from '../data/rows.ts';
 import { Random } from '../random.ts';
 import { writeSafetensors } from '../store/safetensors.ts';
+import { normalizeRows } from '../tensor/compositions.ts';
 import {
   add,
   exp,
@@ -15,7 +16,6 @@ import {
   minimum,
   mul,
   neg,
-  normalizeRows,
   reshape,
   softplus,
   sum,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { CheckpointError } from '../errors.ts';
+import { checkProviders, executionProviders } from '../tensor/execution-providers.ts';
 import { openTokenizer } from '../tensor/tokenizer.ts';
 import { normalise } from './bag-embedder.ts';
 import type { Embedder } from './embedder.ts';
@@ -10,7 +11,7 @@ import type { Embedder } from './embedder.ts';
 const TEXTS_AT_ONCE = 32;
 const LONGEST = 128;
 
-/** Opens `model.onnx` (or onnx/model.onnx) and `tokenizer.json`. Throws CheckpointError where they do not fit the form. */
+/** Opens `model.onnx` (or onnx/model.onnx) and `tokenizer.json`. Throws CheckpointError where they do not fit the form, ConfigError where an execution provider cannot be used. */
 export async function openOnnxEmbedder(folder: string): Promise<Embedder> {
   const path = [join(folder, 'model.onnx'), join(folder, 'onnx', 'model.onnx')].find(existsSync);
   if (!path)
@@ -20,7 +21,9 @@ export async function openOnnxEmbedder(folder: string): Promise<Embedder> {
       remedy: 'export the sentence encoder to ONNX',
     });
   const tokenizer = openTokenizer(folder);
-  const session = await InferenceSession.create(path);
+  const providers = executionProviders();
+  await checkProviders(providers);
+  const session = await InferenceSession.create(path, { executionProviders: providers });
   const inputs = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
   const foreign = session.inputNames.filter((name) => !inputs.includes(name));
   if (foreign.length > 0)

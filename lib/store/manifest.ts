@@ -15,7 +15,7 @@ export interface Manifest {
   files: ManifestFile[];
   madeBy: MadeBy;
   /** Where results equal to the bit can be expected again. */
-  machine: { cpu: string; platform: string; node: string };
+  machine: { cpu: string; platform: string; node: string; executionProviders: string };
 }
 
 /** SHA-256 in hex. */
@@ -38,5 +38,10 @@ export function sortedFiles(files: readonly ManifestFile[]): ManifestFile[] {
 }
 
 export function thisMachine(): Manifest['machine'] {
-  return { cpu: cpus()[0]?.model ?? 'unknown', platform: `${platform()} ${arch()}`, node: process.version };
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    platform: `${platform()} ${arch()}`,
+    node: process.version,
+    executionProviders: process.env['NEWSHOUND_EXECUTION_PROVIDERS'] || 'cpu',
+  };
 }

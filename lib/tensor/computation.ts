@@ -21,6 +21,7 @@ export interface ComputationSettings {
 }
 
 export interface Computation {
+  /** Outputs by name. Feeds go by the names that `trace` reads; see `Session.run` for `into` and what is thrown. */
   run(feeds: Feeds, into?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
   release(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { prefillGraph, stepGraph } from './decode-graphs.ts';
 import type { LanguageModel } from './language-model.ts';
 import { completionOf, openList } from './open-list.ts';
 import type { Filters } from './sampling.ts';
+import type { StopCondition } from './stop-strings.ts';
 import { checkPrompts } from './token-checks.ts';
 
 export interface GenerateRequest extends Filters {
@@ -23,6 +24,8 @@ export interface GenerateRequest extends Filters {
   maxTokens: number;
   /** Any of them ends a list. */
   stopIds: readonly number[];
+  /** Ends a list too: true where its tokens, of which the last is new, are to be all (stop-strings.ts). A pure function of them. */
+  stopWhen?: StopCondition;
   /** The random stream of a list: position = token index. */
   key: (prompt: number, sample: number) => readonly Label[];
   /** Where every list begins, if not all tokens may be written everywhere. Applied before the filters. */
@@ -49,7 +52,7 @@ export interface Completion {
   logprobs: Float32Array;
   /** Under the model at the temperature, over all tokens: equal to `logprobs` where nothing narrows the distribution. */
   policyLogprobs: Float32Array;
-  /** Ended by a stop token, not cut at maxTokens. */
+  /** Ended by a stop token or by `stopWhen`, not cut at maxTokens. */
   finished: boolean;
 }
 

@@ -3,10 +3,12 @@ import type { Op, Tensor } from './graph.ts';
 import { onnxTypes } from './element-types.ts';
 import type { Writer } from './onnx.ts';
 
+/** Writes an operation on named inputs; returns the name of its value. */
 export type Emitter = (writer: Writer, tensor: Tensor, inputs: readonly string[]) => string;
 
 const contrib = 'com.microsoft';
 
+/** Every operation but inputs and constants, which `toOnnx` writes itself. */
 export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
   add: plain('Add'),
   sub: plain('Sub'),

@@ -115,6 +115,7 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
+/** The element type that an array stands for (Uint8Array: bool). */
 export function dtypeOf(data: TensorData): Dtype {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Int32Array) return 'int32';
@@ -122,6 +123,7 @@ export function dtypeOf(data: TensorData): Dtype {
   return 'bool';
 }
 
+/** Same rank and dimensions. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((dimension, i) => dimension === b[i]);
 }

@@ -14,6 +14,7 @@ export interface PromptMemory {
   outputs: Readonly<Record<string, TensorData>>;
 }
 
+/** slots · width rows; room for so many tokens of each slot's prompt and of each row's list. */
 export interface CacheShape {
   slots: number;
   width: number;

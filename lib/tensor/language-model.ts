@@ -9,6 +9,7 @@ import { type ModelConfig, modelConfigJson, parameterShapes, parseModelConfig } 
 import type { Parameters } from './parameters.ts';
 import { openTokenizer, type Tokenizer } from './tokenizer.ts';
 
+/** A Llama or Qwen2 model in memory. Parameters have the names and shapes of `parameterShapes`. */
 export interface LanguageModel {
   config: ModelConfig;
   /** float32, whatever the file holds. */

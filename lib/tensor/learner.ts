@@ -48,7 +48,10 @@ export interface PolicyLearner extends Learner {
   update(groups: readonly ScoredGroup[], learningRate: number): Promise<Figures>;
 }
 
-/** With `lora`, adapters learn instead of the parameters, which follow: state and gradient are those of the adapters. */
+/**
+ * With `lora`, adapters learn instead of the parameters, which follow: state and gradient are those of the adapters. `update` throws DataError
+ * for groups that the model cannot read, RangeError for log-probabilities that do not fit their tokens, and what `Trainer.step` throws.
+ */
 export async function createPolicyLearner(
   model: LanguageModel,
   settings: PolicyObjective & LearnerSettings & { lora?: LoraSettings },
@@ -110,6 +113,7 @@ export interface SupervisedLearner extends Learner {
   evaluate(examples: readonly SupervisedExample[]): Promise<number>;
 }
 
+/** Trains on the completions alone; prompts are read. `step` and `evaluate` throw DataError for examples that the model cannot read. */
 export async function createSupervised(model: LanguageModel, settings: LearnerSettings): Promise<SupervisedLearner> {
   const { config, parameters } = model;
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config, settings) });

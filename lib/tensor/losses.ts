@@ -1,8 +1,8 @@
 /** Loss formulas on traced tensors, one value a token. Their plain definitions are in method/; reference values come from TRL. */
 import type { Tensor } from './graph.ts';
+import { clamp } from './compositions.ts';
 import {
   add,
-  clamp,
   exp,
   gather,
   log,
@@ -29,6 +29,7 @@ export interface PolicyTerms {
   lists: number;
 }
 
+/** The ratio is kept in [1 - low, 1 + high] where the surrogate would gain by leaving it. */
 export interface Clipping {
   low: number;
   high: number;
@@ -66,7 +67,7 @@ export const policyLosses = {
 
 export type PolicyLossName = keyof typeof policyLosses;
 
-/** -min(ρ A, clip(ρ) A). */
+/** -min(ρ A, clip(ρ) A), [tokens] → [tokens]. Schulman et al. 2017, eq. 7. */
 export function clippedSurrogate(ratio: Tensor, advantage: Tensor, { low, high, delta }: Clipping): Tensor {
   const bounded = delta === null ? ratio : clamp(ratio, 0, delta);
   return neg(minimum(mul(bounded, advantage), mul(clamp(ratio, 1 - low, 1 + high), advantage)));

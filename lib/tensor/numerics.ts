@@ -5,6 +5,7 @@ import { mul, sum } from './ops.ts';
 import { parameterInputs } from './parameters.ts';
 import { compile, type Feeds } from './session.ts';
 
+/** Whether no entry is NaN or infinite; integers always are finite. */
 export function allFinite(data: TensorData): boolean {
   // 0 · x is 0 for every finite x, and NaN for the others.
   let total = 0;

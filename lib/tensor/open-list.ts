@@ -20,6 +20,7 @@ export function openList(prompt: number, sample: number, { key, constraint }: Ge
   return { prompt, sample, key: keyOf(...key(prompt, sample)), place: constraint, ...empty };
 }
 
+/** The list as it is handed out. */
 export function completionOf({ tokens, logprobs, policyLogprobs, finished }: OpenList): Completion {
   return {
     tokens: Int32Array.from(tokens),
@@ -41,7 +42,7 @@ export function extend(list: OpenList, probabilities: Float32Array, request: Gen
   list.logprobs.push(logprob);
   const isWhole = offered === probabilities && (request.temperature === 0 || !isNarrow(request));
   list.policyLogprobs.push(isWhole ? logprob : logOf(probabilities[token]));
-  list.finished = request.stopIds.includes(token);
+  list.finished = request.stopIds.includes(token) || request.stopWhen?.(list.tokens) === true;
   if (list.place && !list.finished) list.place = list.place.after(token);
 }
 

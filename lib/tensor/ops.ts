@@ -1,9 +1,13 @@
-/** Operations on traced tensors: shapes are checked and inferred here, nothing is computed. Binary operations broadcast as NumPy does. */
+/**
+ * Operations on traced tensors: shapes are checked and inferred here, nothing is computed. Binary operations broadcast as NumPy does. Every
+ * operation throws RangeError, naming itself and the shapes or element types, where they do not fit.
+ */
 import { constant, type Dtype, node, type Op, sameShape, scalar, sizeOf, type Tensor } from './graph.ts';
 
 /** A tensor, or a number that becomes a float32 scalar. */
 export type Operand = Tensor | number;
 
+/** Elementwise a + b; a literal 0 adds no operation. Neither do - 0, · 1 and / 1 below. */
 export const add = (a: Operand, b: Operand): Tensor =>
   isNumber(b, 0) ? tensorOf(a) : isNumber(a, 0) ? tensorOf(b) : binary('add', a, b);
 export const sub = (a: Operand, b: Operand): Tensor => (isNumber(b, 0) ? tensorOf(a) : binary('sub', a, b));
@@ -12,13 +16,11 @@ export const mul = (a: Operand, b: Operand): Tensor =>
 export const div = (a: Operand, b: Operand): Tensor => (isNumber(b, 1) ? tensorOf(a) : binary('div', a, b));
 /** a^b. The gradient of b needs a > 0. */
 export const pow = (a: Operand, b: Operand): Tensor => binary('pow', a, b);
-/** Elementwise smaller; where equal, the gradient is halved between both, as PyTorch does. */
+/** Elementwise smaller, and larger; where equal, the gradient is halved between both, as PyTorch does. */
 export const minimum = (a: Operand, b: Operand): Tensor => binary('minimum', a, b);
 export const maximum = (a: Operand, b: Operand): Tensor => binary('maximum', a, b);
-/** Into [low, high]; outside, the gradient is 0; on the bounds it passes, as torch.clamp does. */
-export const clamp = (x: Tensor, low: number, high: number): Tensor =>
-  where(less(x, low), low, where(less(high, x), high, x));
 
+/** Elementwise, here and below: [...] → [...]. Outside its domain (log, sqrt) an entry is NaN, as in IEEE 754. */
 export const neg = (x: Tensor): Tensor => unary('neg', x);
 export const exp = (x: Tensor): Tensor => unary('exp', x);
 export const log = (x: Tensor): Tensor => unary('log', x);
@@ -29,12 +31,11 @@ export const sigmoid = (x: Tensor): Tensor => unary('sigmoid', x);
 export const relu = (x: Tensor): Tensor => unary('relu', x);
 /** x · sigmoid(x). */
 export const silu = (x: Tensor): Tensor => unary('silu', x);
+/** log(1 + eˣ). */
 export const softplus = (x: Tensor): Tensor => unary('softplus', x);
 export const erf = (x: Tensor): Tensor => unary('erf', x);
 export const sin = (x: Tensor): Tensor => unary('sin', x);
 export const cos = (x: Tensor): Tensor => unary('cos', x);
-/** x · Φ(x), the exact form. */
-export const gelu = (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
 /** The same value, through which no gradient flows. */
 export const stopGradient = (x: Tensor): Tensor => unary('stopGradient', x);
 
@@ -46,6 +47,7 @@ export function checkpoint(y: Tensor, boundary: readonly Tensor[]): Tensor {
   return node('checkpoint', [y, ...boundary], y.shape, y.dtype);
 }
 
+/** Comparisons and logic: bool entries, through which no gradient flows. */
 export const equal = (a: Operand, b: Operand): Tensor => binary('equal', a, b, 'bool');
 export const less = (a: Operand, b: Operand): Tensor => binary('less', a, b, 'bool');
 export const and = (a: Tensor, b: Tensor): Tensor => binary('and', a, b, 'bool');
@@ -59,6 +61,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return node('where', [condition, whenTrue, whenFalse], shape, whenTrue.dtype);
 }
 
+/** Another element type; to an integer by truncation. No gradient flows through it. */
 export function cast(x: Tensor, dtype: Dtype): Tensor {
   return x.dtype === dtype ? x : node('cast', [x], x.shape, dtype, { dtype });
 }
@@ -103,12 +106,14 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return node('reshape', [source], full, x.dtype);
 }
 
+/** Repeated along dimensions of 1 and new leading ones. */
 export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(x.shape, shape)) return x;
   if (!sameShape(broadcast('broadcastTo', x.shape, shape), shape)) throw shapeError('broadcastTo', x.shape, shape);
   return node('broadcastTo', [x], shape, x.dtype);
 }
 
+/** Parts one after another along an axis; their other dimensions are equal. */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   if (parts.length === 1) return parts[0];
   const at = axisOf(axis, parts[0].shape);
@@ -184,14 +189,14 @@ export function logProbAt(logits: Tensor, indices: Tensor): Tensor {
   return node('logProbAt', [logits, indices], pick(logits, indices).shape, 'float32');
 }
 
-/** Over the given axes (default: all). */
+/** Over the given axes (default: all), which go, or stay as dimensions of 1 with `keep`. */
 export const sum = (x: Tensor, axes?: readonly number[], keep = false): Tensor => reduce('sum', x, axes, keep);
 export const mean = (x: Tensor, axes?: readonly number[], keep = false): Tensor => reduce('mean', x, axes, keep);
 /** Largest entry; equal ones share the gradient. */
 export const max = (x: Tensor, axes?: readonly number[], keep = false): Tensor => reduce('max', x, axes, keep);
 /** log Σ exp over the last axis, kept as a dimension of 1. */
 export const logSumExp = (x: Tensor): Tensor => node('logSumExp', [x], [...x.shape.slice(0, -1), 1], 'float32');
-/** Over the last axis. */
+/** Over the last axis: [..., n] → [..., n]. */
 export const softmax = (x: Tensor): Tensor => unary('softmax', x);
 export const logSoftmax = (x: Tensor): Tensor => unary('logSoftmax', x);
 
@@ -209,18 +214,6 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
   if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1))
     throw shapeError('rmsNorm', x.shape, weight.shape);
   return node('rmsNorm', [x, weight], x.shape, 'float32', { epsilon });
-}
-
-/** Over the last axis, with scale and shift of its width. */
-export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
-  const centred = sub(x, mean(x, [-1], true));
-  const deviation = sqrt(add(mean(mul(centred, centred), [-1], true), epsilon));
-  return add(mul(div(centred, deviation), weight), bias);
-}
-
-/** Rows of unit length; a row of zeros stays zero (length is at least ε). */
-export function normalizeRows(x: Tensor, epsilon = 1e-12): Tensor {
-  return div(x, sqrt(maximum(sum(mul(x, x), [-1], true), epsilon * epsilon)));
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The numbers that training changes, by name. */
 import { input, sizeOf, type Tensor } from './graph.ts';
 
+/** Row-major, as many numbers as the shape has entries. */
 export interface Parameter {
   shape: number[];
   data: Float32Array;
@@ -13,10 +14,12 @@ export function parameterInputs(parameters: Parameters): Record<string, Tensor> 
   return Object.fromEntries([...parameters].map(([name, { shape }]) => [name, input(name, shape)]));
 }
 
+/** Shapes and numbers copied: later changes of one are not seen by the other. */
 export function copyParameters(parameters: Parameters): Parameters {
   return new Map([...parameters].map(([name, { shape, data }]) => [name, { shape: [...shape], data: data.slice() }]));
 }
 
+/** How many numbers there are in all. */
 export function countParameters(parameters: Parameters): number {
   return [...parameters.values()].reduce((total, { shape }) => total + sizeOf(shape), 0);
 }

@@ -1,5 +1,6 @@
 /** Compiled graphs, run by ONNX Runtime. A run blocks the thread that calls it for its whole length. */
 import * as ort from 'onnxruntime-node';
+import { checkProviders, executionProviders, threadsSpin } from './execution-providers.ts';
 import { type Dtype, sizeOf, type Tensor, type TensorData } from './graph.ts';
 import { type Bindings, type OnnxModel, type Port, toOnnx } from './onnx.ts';
 
@@ -10,7 +11,7 @@ export interface SessionSettings {
   bindings?: Bindings;
   /** Keep freed memory for the next run (default). Off: slower, returns memory after each run. */
   arena?: boolean;
-  /** Where it runs; ONNX Runtime falls back to the CPU for what a provider lacks. Default: ['cpu']. */
+  /** Where it runs, the preferred first; the CPU computes what they cannot. Default: those of the environment (execution-providers.ts). */
   providers?: readonly string[];
 }
 
@@ -33,16 +34,17 @@ export interface Session {
   release(): Promise<void>;
 }
 
-/** Compiles named outputs of a graph. */
+/** Compiles named outputs of a graph. Throws ConfigError where a provider cannot be used. */
 export async function compile(outputs: Readonly<Record<string, Tensor>>, settings: SessionSettings): Promise<Session> {
   return openModel(toOnnx(outputs, settings.bindings), settings);
 }
 
-/** A session of a model at hand. */
+/** A session of a model at hand. Throws ConfigError where a provider cannot be used. */
 export async function openModel(model: OnnxModel, settings: Omit<SessionSettings, 'bindings'>): Promise<Session> {
-  const arena = settings.arena ?? true;
+  const { arena = true, providers = executionProviders() } = settings;
+  await checkProviders(providers);
   const session = await ort.InferenceSession.create(model.bytes, {
-    executionProviders: settings.providers ?? ['cpu'],
+    executionProviders: providers,
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
@@ -50,6 +52,7 @@ export async function openModel(model: OnnxModel, settings: Omit<SessionSettings
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     logSeverityLevel: 3,
+    extra: { session: { 'intra_op.allow_spinning': threadsSpin() ? '1' : '0' } },
   });
   return {
     inputs: model.inputs,

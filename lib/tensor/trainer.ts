@@ -58,6 +58,7 @@ const lossName = 'loss';
 const gradientName = (parameter: string): string => `gradient of ${parameter}`;
 const metricName = (metric: string): string => `metric ${metric}`;
 
+/** Compiles at the first step of each combination of fed shapes. Throws RangeError then where the loss is no scalar. */
 export function createTrainer({ parameters, loss, constants, adamw, threads }: TrainerSettings): Trainer {
   const names = [...parameters.keys()];
   const known: Parameters = new Map([...(constants ?? []), ...parameters]);

@@ -5,6 +5,7 @@ import type { Reader } from '../data/rows.ts';
 import type { RolloutSettings } from '../pipeline/stages.ts';
 import type { Label } from '../random.ts';
 import type { Decoder } from '../tensor/decoder.ts';
+import { beforeStop, stopStrings } from '../tensor/stop-strings.ts';
 import type { Tokenizer } from '../tensor/tokenizer.ts';
 
 /**
@@ -36,6 +37,7 @@ const READERS_AT_ONCE = 1024;
 /** Lists of each reader, in the order of `readers`: `[reader][sample]`. */
 export async function writeLists(readers: readonly Reader[], writing: Writing): Promise<WrittenList[][]> {
   const { decoder, tokenizer, settings, samples } = writing;
+  const stopWhen = settings.stop.length > 0 ? stopStrings(settings.stop, tokenizer) : undefined;
   const written: WrittenList[][] = [];
   for (let start = 0; start < readers.length; start += READERS_AT_ONCE) {
     const some = readers.slice(start, start + READERS_AT_ONCE);
@@ -49,6 +51,7 @@ export async function writeLists(readers: readonly Reader[], writing: Writing): 
       minP: settings.minP,
       maxTokens: settings.maxListTokens,
       stopIds: tokenizer.stopIds,
+      stopWhen,
       key: (prompt, sample) => writing.stream(some[prompt].readerId, sample),
       constraint: settings.constrained ? listFormat(tokenizer) : undefined,
       onEnd: () => {
@@ -58,7 +61,8 @@ export async function writeLists(readers: readonly Reader[], writing: Writing): 
     completions.forEach((lists, index) =>
       written.push(
         lists.map(({ tokens, policyLogprobs, finished }, sample) => {
-          const text = tokenizer.decode(finished ? tokens.subarray(0, -1) : tokens);
+          const hasEnd = tokenizer.stopIds.includes(tokens[tokens.length - 1]);
+          const text = beforeStop(tokenizer.decode(hasEnd ? tokens.subarray(0, -1) : tokens), settings.stop);
           return {
             readerId: some[index].readerId,
             sample,
