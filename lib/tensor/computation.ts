@@ -1,5 +1,6 @@
 /** A traced function of parameters and fed values, compiled once for each combination of shapes. */
 import { dtypeOf, input, type Tensor, type TensorData } from './graph.ts';
+import { peakBytes } from './memory.ts';
 import { type Parameters, parameterInputs } from './parameters.ts';
 import { compile, type Feeds, type Session } from './session.ts';
 
@@ -23,6 +24,8 @@ export interface ComputationSettings {
 export interface Computation {
   /** Outputs by name. Feeds go by the names that `trace` reads; see `Session.run` for `into` and what is thrown. */
   run(feeds: Feeds, into?: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  /** Bytes that a run on such shapes holds at most beside parameters and feeds, by memory.ts. Nothing is compiled. */
+  peakBytes(feeds: Feeds): number;
   release(): Promise<void>;
 }
 
@@ -30,18 +33,17 @@ export interface Computation {
 export function createComputation(settings: ComputationSettings): Computation {
   const { parameters, trace, threads, frozen = false, cache = 6 } = settings;
   const sessions = new Map<string, Promise<Session>>();
+  const peaks = new Map<string, number>();
 
-  const compileFor = (feeds: Feeds): Promise<Session> => {
+  const traceFor = (feeds: Feeds): Traced => {
     const fed = Object.entries(feeds).map(([name, { shape, data }]) => [name, input(name, shape, dtypeOf(data))]);
-    const outputs = trace(parameterInputs(parameters), Object.fromEntries(fed));
-    // Without an arena: each compiled shape would keep its own peak for good, for 6 % of speed.
-    return compile(outputs, { threads, bindings: frozen ? parameters : undefined, arena: frozen });
+    return trace(parameterInputs(parameters), Object.fromEntries(fed));
   };
+  // Without an arena: each compiled shape would keep its own peak for good, for 6 % of speed.
+  const compileFor = (feeds: Feeds): Promise<Session> =>
+    compile(traceFor(feeds), { threads, bindings: frozen ? parameters : undefined, arena: frozen });
   const sessionFor = async (feeds: Feeds): Promise<Session> => {
-    const key = Object.entries(feeds)
-      .map(([name, { shape, data }]) => `${name}:${dtypeOf(data)}[${shape}]`)
-      .sort()
-      .join(' ');
+    const key = keyOf(feeds);
     const session = sessions.get(key) ?? compileFor(feeds);
     sessions.delete(key);
     sessions.set(key, session);
@@ -54,10 +56,23 @@ export function createComputation(settings: ComputationSettings): Computation {
   };
   return {
     run: async (feeds, into) => (await sessionFor(feeds)).run({ ...Object.fromEntries(parameters), ...feeds }, into),
+    peakBytes: (feeds) => {
+      const key = keyOf(feeds);
+      const known = peaks.get(key) ?? peakBytes(Object.values(traceFor(feeds)));
+      peaks.set(key, known);
+      return known;
+    },
     release: async () => {
       const all = [...sessions.values()];
       sessions.clear();
       for (const session of all) await (await session).release();
     },
   };
+}
+
+function keyOf(feeds: Feeds): string {
+  return Object.entries(feeds)
+    .map(([name, { shape, data }]) => `${name}:${dtypeOf(data)}[${shape}]`)
+    .sort()
+    .join(' ');
 }

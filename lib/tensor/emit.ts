@@ -67,7 +67,10 @@ export const emitters: Record<Exclude<Op, 'input' | 'constant'>, Emitter> = {
   scatterRows: (writer, { shape, inputs: [updates] }, [values, indices]) => {
     const column = writer.node('Unsqueeze', [indices, writer.ints([1])]);
     const at = writer.node('Expand', [column, writer.ints(updates.shape)]);
-    const base = writer.node('Expand', [writer.constant(Float32Array.of(0), []), writer.ints(shape)]);
+    // A zero that is not known before the run: constants of a table's size would be held as long as the session.
+    const first = writer.node('Slice', [indices, writer.ints([0]), writer.ints([1]), writer.ints([0])]);
+    const zero = writer.node('Cast', [writer.node('Sub', [first, first])], { to: onnxTypes.float32 });
+    const base = writer.node('Expand', [zero, writer.ints(shape)]);
     return writer.node('ScatterElements', [base, at, values], { axis: 0, reduction: 'add' });
   },
   rearrange: (writer, _, [x, from]) => {

@@ -3,9 +3,9 @@ import { DataError } from '../errors.ts';
 import type { AdamwSettings } from './adamw.ts';
 import { type Computation, createComputation } from './computation.ts';
 import type { LanguageModel } from './language-model.ts';
-import type { ModelConfig } from './language-model-config.ts';
 import type { DivergenceName } from './losses.ts';
 import { type AdapterTrainer, createAdapterTrainer, type LoraSettings } from './lora.ts';
+import { type MicroBatches, microBatches, type MicroBatchSettings } from './micro-batches.ts';
 import {
   distillationObjective,
   packedFeeds,
@@ -19,18 +19,18 @@ import {
   uniformFeeds,
 } from './objectives.ts';
 import { logProbAt } from './ops.ts';
-import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
+import type { PackedBatch, TokenGroup } from './packing.ts';
+import { countParameters } from './parameters.ts';
+import type { Feeds } from './session.ts';
 import { entropyOf, type MemorySettings, targetFigures } from './target-figures.ts';
 import { checkGroups, type TokenLimits } from './token-checks.ts';
 import { createTrainer, type StepResult, type Trainer, type TrainerState } from './trainer.ts';
 
 export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
 
-export interface LearnerSettings extends MemorySettings {
+export interface LearnerSettings extends MemorySettings, MicroBatchSettings {
   adamw: AdamwSettings;
   threads: number;
-  /** Tokens of a micro-batch. Default: as many as some 500 MB of activations hold, from 256 to 4,096. */
-  microBatchTokens?: number;
 }
 
 /** Figures of one step by name: loss, entropy (nats a token), gradient_norm, tokens, length … */
@@ -64,8 +64,10 @@ export async function createPolicyLearner(
   return {
     ...learnerOf(trainer),
     update: async (groups, learningRate) => {
-      const batches = pack(tokenGroups(groups), microBatchTokens(config, settings), config);
-      return figures(await stepOn(trainer, batches, policyFeeds(batches, groups, settings), learningRate), batches);
+      const plain = tokenGroups(groups);
+      checkGroups(plain, config);
+      const feedsOf = (batches: readonly PackedBatch[]): Feeds[] => policyFeeds(batches, groups, settings);
+      return stepOn(trainer, microBatches(plain, settings, feedsOf, trainer.stepBytes), learningRate);
     },
   };
 }
@@ -92,13 +94,12 @@ export async function createDistiller(
     constants: new Map([...teacher.parameters].map(([name, value]) => [teacherPrefix + name, value])),
     loss: distillationObjective(student.config, teacher.config, { ...settings, vocabulary }),
   });
-  const budget = Math.min(microBatchTokens(student.config, settings), microBatchTokens(teacher.config, settings));
   // Lists may hold ids of rows that the tokenizer does not use: both can read them, where both have the row.
   const limits: TokenLimits = {
     vocabularySize: Math.min(student.config.vocabularySize, teacher.config.vocabularySize),
     maxPositions: Math.min(student.config.maxPositions, teacher.config.maxPositions),
   };
-  return { ...learnerOf(trainer), step: uniformStep(trainer, budget, limits) };
+  return { ...learnerOf(trainer), step: uniformStep(trainer, settings, limits) };
 }
 
 export interface SupervisedExample {
@@ -117,16 +118,17 @@ export interface SupervisedLearner extends Learner {
 export async function createSupervised(model: LanguageModel, settings: LearnerSettings): Promise<SupervisedLearner> {
   const { config, parameters } = model;
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config, settings) });
-  const budget = microBatchTokens(config, settings);
-  const step = uniformStep(trainer, budget, config);
+  const step = uniformStep(trainer, settings, config);
   const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
     examples.map(({ prompt, completion }) => ({ prompt, completions: [completion] }));
   return {
     ...learnerOf(trainer),
     step: (examples, learningRate) => step(groupsOf(examples), learningRate),
     evaluate: async (examples) => {
+      const groups = groupsOf(examples);
+      checkGroups(groups, config);
       let loss = 0;
-      for (const feeds of uniformFeeds(pack(groupsOf(examples), budget, config)))
+      for (const feeds of microBatches(groups, settings, uniformFeeds, trainer.stepBytes).feeds)
         loss += (await trainer.evaluate(feeds)).loss;
       return loss;
     },
@@ -143,7 +145,7 @@ export interface TokenScores {
 export async function scoreTokens(
   model: LanguageModel,
   groups: readonly TokenGroup[],
-  settings: { temperature: number; threads: number; microBatchTokens?: number } & MemorySettings,
+  settings: { temperature: number; threads: number } & MemorySettings & MicroBatchSettings,
 ): Promise<TokenScores> {
   const { config, parameters } = model;
   const computation: Computation = createComputation({
@@ -158,11 +160,18 @@ export async function scoreTokens(
       return { logprobs, entropies };
     },
   });
+  checkGroups(groups, config);
+  const { batches, feeds } = microBatches(
+    groups,
+    settings,
+    (of) => of.map(packedFeeds),
+    (one) => ({ held: 4 * countParameters(parameters), run: computation.peakBytes(one), yielded: 0 }),
+  );
   const empty = (): Float32Array[][] => groups.map(({ completions }) => completions.map(() => new Float32Array()));
   const scores: TokenScores = { logprobs: empty(), entropies: empty() };
   try {
-    for (const batch of pack(groups, microBatchTokens(config, settings), config)) {
-      const values = (await computation.run(packedFeeds(batch))) as Record<keyof TokenScores, Float32Array>;
+    for (const [i, batch] of batches.entries()) {
+      const values = (await computation.run(feeds[i])) as Record<keyof TokenScores, Float32Array>;
       for (const { group, completion, start, length } of batch.pieces) {
         scores.logprobs[group][completion] = values.logprobs.slice(start, start + length);
         scores.entropies[group][completion] = values.entropies.slice(start, start + length);
@@ -183,32 +192,26 @@ function learnerOf(trainer: Trainer | AdapterTrainer): Learner {
   return { state: trainer.state, load: async (state) => trainer.load(state), release: trainer.release };
 }
 
-/** Micro-batches of groups that the model can read. Throws DataError for others. */
-function pack(groups: readonly TokenGroup[], budget: number, limits: TokenLimits): PackedBatch[] {
-  checkGroups(groups, limits);
-  return packGroups(groups, budget);
-}
-
-function uniformStep(trainer: Trainer, budget: number, limits: TokenLimits): Distiller['step'] {
+function uniformStep(trainer: Trainer, settings: LearnerSettings, limits: TokenLimits): Distiller['step'] {
   return async (groups, learningRate) => {
-    const batches = pack(groups, budget, limits);
-    return figures(await stepOn(trainer, batches, uniformFeeds(batches), learningRate), batches);
+    checkGroups(groups, limits);
+    return stepOn(trainer, microBatches(groups, settings, uniformFeeds, trainer.stepBytes), learningRate);
   };
 }
 
 async function stepOn(
   trainer: Pick<Trainer, 'step'>,
-  batches: readonly PackedBatch[],
-  feeds: Parameters<Trainer['step']>[0],
+  { batches, feeds }: MicroBatches,
   learningRate: number,
-): Promise<StepResult> {
+): Promise<Figures> {
   if (!batches.some(({ pieces }) => pieces.some(({ length }) => length > 0)))
     throw new DataError('a step needs at least one group with a list: there is nothing to learn from');
-  return trainer.step(
+  const result = await trainer.step(
     feeds,
     learningRate,
     feeds.map(() => 1),
   );
+  return figures(result, batches);
 }
 
 function figures({ loss, gradientNorm, metrics }: StepResult, batches: readonly PackedBatch[]): Figures {
@@ -216,12 +219,4 @@ function figures({ loss, gradientNorm, metrics }: StepResult, batches: readonly 
   const predicted = lengths.reduce((total, length) => total + length, 0);
   const tokens = batches.reduce((total, { used }) => total + used, 0);
   return { loss, ...metrics, gradient_norm: gradientNorm, tokens, length: predicted / Math.max(1, lengths.length) };
-}
-
-/** As many tokens as keep activations near 500 MB, by the values kept a token and layer; attention of 256 keys. */
-function microBatchTokens(config: ModelConfig, settings: { microBatchTokens?: number }): number {
-  if (settings.microBatchTokens !== undefined) return settings.microBatchTokens;
-  const { layers, hiddenSize, intermediateSize, heads } = config;
-  const bytes = 4 * layers * (26 * hiddenSize + 4 * intermediateSize + 2.6 * heads * 256);
-  return Math.max(256, Math.min(4096, 256 * Math.floor(5e8 / bytes / 256)));
 }

@@ -68,9 +68,14 @@ export function createAdapterTrainer(
       (parameters.get(weightOf(projection)) as { data: Float32Array }).data,
     ]),
   );
+  const mergedBytes = Object.values(into).reduce((sum, { byteLength }) => sum + byteLength, 0);
   const merge = async (): Promise<void> => void (await merging.run({}, into));
   return {
     ...trainer,
+    stepBytes: (...of) => {
+      const bytes = trainer.stepBytes(...of);
+      return { ...bytes, held: bytes.held + mergedBytes };
+    },
     step: async (...of) => {
       const result = await trainer.step(...of);
       await merge();

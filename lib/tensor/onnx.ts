@@ -75,7 +75,7 @@ export function toOnnx(outputs: Readonly<Record<string, Tensor>>, bindings: Bind
     state.output(name, names.get(tensor) as string);
     return { name, shape: tensor.shape, dtype: tensor.dtype };
   });
-  return { bytes: state.finish(inputs, results), inputs, outputs: results };
+  return { bytes: state.finish(inputs, results, { lastFirst: true }), inputs, outputs: results };
 
   function emitOne(tensor: Tensor): string {
     if (tensor.op === 'constant') return state.constant(tensor.data as TensorData, tensor.shape);
@@ -106,7 +106,11 @@ export interface ModelWriter extends Writer {
   initializer(name: string, data: TensorData, shape: readonly number[]): string;
   /** Makes a value an output of the model, under this name. */
   output(name: string, value: string): void;
-  finish(inputs: readonly SymbolicPort[], outputs: readonly SymbolicPort[]): Uint8Array;
+  /**
+   * `lastFirst`: nodes in reverse order, which ONNX forbids and ONNX Runtime reads. It computes depth first, the last written first: so
+   * it takes them in the order in which they were traced, and a gradient is summed up as soon as it can be, not after all others.
+   */
+  finish(inputs: readonly SymbolicPort[], outputs: readonly SymbolicPort[], order?: { lastFirst: boolean }): Uint8Array;
 }
 
 /** `dataFile`: where the numbers of initializers go; without one, they are part of the model. */
@@ -158,7 +162,7 @@ export function createWriter(dataFile?: DataFile): ModelWriter {
     ...writer,
     initializer,
     output: (name, value) => writeNode(name, 'Identity', [value], {}, ''),
-    finish: (inputs, outputs) => {
+    finish: (inputs, outputs, { lastFirst } = { lastFirst: false }) => {
       forwardOutputs(nodes, outputOf, outputs);
       return toBinary(
         ModelProtoSchema,
@@ -171,7 +175,7 @@ export function createWriter(dataFile?: DataFile): ModelWriter {
           ],
           graph: create(GraphProtoSchema, {
             name: 'graph',
-            node: nodes,
+            node: lastFirst ? nodes.toReversed() : nodes,
             initializer: initializers,
             input: inputs.map(valueInfo),
             output: outputs.map(valueInfo),

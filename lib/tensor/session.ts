@@ -67,11 +67,21 @@ export async function openModel(model: OnnxModel, settings: Omit<SessionSettings
       }
       const results = await session.run(fed, fetched);
       const values: Record<string, TensorData> = {};
-      for (const { name } of model.outputs) values[name] = into[name] ?? (results[name].data as TensorData);
+      for (const { name } of model.outputs) {
+        const result = results[name].data as TensorData;
+        values[name] = into[name] ?? result;
+        // What was written into the caller's array comes back as a copy too (onnxruntime-node 1.30).
+        if (into[name]) discard(result);
+      }
       return values;
     },
     release: () => session.release(),
   };
+}
+
+/** Frees an array that nobody reads any more at once: left to the garbage collector, gradients would pile up. */
+export function discard(data: TensorData): void {
+  (data.buffer as ArrayBuffer).transfer(0);
 }
 
 const arrayOf: Record<Dtype, { new (length: number): TensorData }> = {

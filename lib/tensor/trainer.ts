@@ -4,9 +4,10 @@ import { type AdamwSettings, adamwStep, clipScale, globalNorm, type Moments } fr
 import { createComputation, type Traced } from './computation.ts';
 import { gradients } from './gradient.ts';
 import { sizeOf, type Tensor, type TensorData } from './graph.ts';
+import type { StepBytes } from './micro-batches.ts';
 import { allFinite, whereNotFinite } from './numerics.ts';
-import { copyParameters, type Parameters } from './parameters.ts';
-import type { Feeds } from './session.ts';
+import { copyParameters, countParameters, type Parameters } from './parameters.ts';
+import { discard, type Feeds } from './session.ts';
 
 export interface TrainerSettings {
   /** Updated in place. */
@@ -47,6 +48,8 @@ export interface Trainer {
   evaluate(feeds: Feeds): Promise<{ loss: number; metrics: Record<string, TensorData> }>;
   /** Gradients of one batch, by parameter; nothing is changed. */
   gradients(feeds: Feeds): Promise<{ loss: number; gradients: Map<string, Float32Array> }>;
+  /** What a step of so many micro-batches like this one takes. Nothing is compiled. */
+  stepBytes(feeds: Feeds, microBatches: number): StepBytes;
   /** A copy. */
   state(): TrainerState;
   /** Continues from a state, equal to the bit. Throws RangeError when its shapes are not the parameters'. */
@@ -62,10 +65,9 @@ const metricName = (metric: string): string => `metric ${metric}`;
 export function createTrainer({ parameters, loss, constants, adamw, threads }: TrainerSettings): Trainer {
   const names = [...parameters.keys()];
   const known: Parameters = new Map([...(constants ?? []), ...parameters]);
-  const zeros = (): Float32Array[] => [...parameters.values()].map(({ data }) => new Float32Array(data.length));
-  const moments: Moments[] = zeros().map((first) => ({ first, second: new Float32Array(first.length) }));
-  const sums = zeros();
-  let spare: Float32Array[] | null = null;
+  const moments: Moments[] = [...parameters.values()].map(({ data }) => {
+    return { first: new Float32Array(data.length), second: new Float32Array(data.length) };
+  });
   let steps = 0;
 
   const traceLoss = (p: Traced, x: Traced): Traced => flatten(loss(p, x));
@@ -80,19 +82,9 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
   const forward = createComputation({ parameters: known, threads, trace: traceLoss });
   const backward = createComputation({ parameters: known, threads, trace: traceGradients });
 
-  const differentiate = async (feeds: Feeds, into: readonly Float32Array[]) =>
-    readResult(await backward.run(feeds, Object.fromEntries(into.map((array, i) => [gradientName(names[i]), array]))));
-
-  const accumulate = async (feeds: Feeds, weight: number, isFirst: boolean) => {
-    if (isFirst) {
-      const result = await differentiate(feeds, sums);
-      if (weight !== 1) for (const sum of sums) scaleBy(sum, weight);
-      return result;
-    }
-    const target = (spare ??= zeros());
-    const result = await differentiate(feeds, target);
-    sums.forEach((sum, i) => addScaled(sum, target[i], weight));
-    return result;
+  const differentiate = async (feeds: Feeds) => {
+    const values = await backward.run(feeds);
+    return { ...readResult(values), gradients: names.map((name) => values[gradientName(name)] as Float32Array) };
   };
 
   /** The error of a micro-batch whose loss or gradients are not finite. Slow: it looks at every tensor of the graph. */
@@ -106,16 +98,15 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
 
   /** Which parameters' gradients are not finite, and in which micro-batch. */
   const brokenGradient = async (microBatches: readonly Feeds[]): Promise<NumericsError> => {
-    const into = (spare ??= zeros());
     for (const [i, feeds] of microBatches.entries()) {
-      await differentiate(feeds, into);
-      const bad = names.filter((_, k) => !allFinite(into[k]));
+      const { gradients } = await differentiate(feeds);
+      const bad = names.filter((_, k) => !allFinite(gradients[k]));
       if (bad.length > 0) return broken(`the gradient of ${some(bad)} in micro-batch ${i}`, traceGradients, feeds);
     }
     return new NumericsError(`the sum of the micro-batches' gradients is not a finite number. ${unchanged}`);
   };
 
-  const checkNorm = (norm: number): void => {
+  const checkNorm = (norm: number, sums: readonly Float32Array[]): void => {
     const limit = adamw.gradientLimit ?? null;
     if (limit === null || norm <= limit) return;
     const norms = sums.map((one) => globalNorm([one]));
@@ -130,8 +121,16 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
     step: async (microBatches, learningRate, weights = microBatches.map(() => 1 / microBatches.length)) => {
       if (!Number.isFinite(learningRate)) throw new RangeError(`the learning rate is ${learningRate}`);
       const total: StepResult = { loss: 0, gradientNorm: 0, metrics: {} };
+      let sums: Float32Array[] = [];
       for (const [i, feeds] of microBatches.entries()) {
-        const result = await accumulate(feeds, weights[i], i === 0);
+        const { gradients, ...result } = await differentiate(feeds);
+        if (i === 0) {
+          sums = gradients;
+          for (const sum of sums) scaleBy(sum, weights[i]);
+        } else {
+          sums.forEach((sum, k) => addScaled(sum, gradients[k], weights[i]));
+          gradients.forEach(discard);
+        }
         if (!Number.isFinite(result.loss)) throw await broken(`the loss of micro-batch ${i}`, traceLoss, feeds);
         total.loss += weights[i] * result.loss;
         for (const [name, data] of Object.entries(result.metrics)) {
@@ -140,20 +139,30 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
       }
       total.gradientNorm = globalNorm(sums);
       if (!Number.isFinite(total.gradientNorm)) throw await brokenGradient(microBatches);
-      checkNorm(total.gradientNorm);
+      checkNorm(total.gradientNorm, sums);
       steps++;
       const scale = clipScale(total.gradientNorm, adamw.gradientNorm);
       names.forEach((name, i) => {
         const { data } = parameters.get(name) as { data: Float32Array };
         adamwStep(data, sums[i], moments[i], adamw, { step: steps, learningRate, scale });
       });
+      sums.forEach(discard);
       return total;
     },
     evaluate: async (feeds) => readResult(await forward.run(feeds)),
     gradients: async (feeds) => {
-      const into = zeros();
-      const result = await differentiate(feeds, into);
-      return { loss: result.loss, gradients: new Map(names.map((name, i) => [name, into[i]])) };
+      const { loss, gradients } = await differentiate(feeds);
+      return { loss, gradients: new Map(names.map((name, i) => [name, gradients[i]])) };
+    },
+    stepBytes: (feeds, microBatches) => {
+      const gradients = 4 * countParameters(parameters);
+      const sums = microBatches > 1 ? gradients : 0;
+      return {
+        held: 4 * countParameters(known) + 2 * gradients + sums,
+        // When a run ends its values are freed, and its gradients copied into JavaScript's arrays.
+        run: Math.max(backward.peakBytes(feeds), 2 * gradients),
+        yielded: gradients,
+      };
     },
     state: () => {
       const copy = (which: keyof Moments): Parameters =>
@@ -211,7 +220,7 @@ function dataOf(parameters: Parameters, name: string): Float32Array {
 }
 
 function scaleBy(array: Float32Array, factor: number): void {
-  for (let i = 0; i < array.length; i++) array[i] *= factor;
+  if (factor !== 1) for (let i = 0; i < array.length; i++) array[i] *= factor;
 }
 
 function addScaled(into: Float32Array, array: Float32Array, factor: number): void {

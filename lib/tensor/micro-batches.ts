@@ -1,0 +1,80 @@
+/** Micro-batches of a step: as few as memory allows. */
+import { totalmem } from 'node:os';
+import { ConfigError } from '../errors.ts';
+import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
+import type { Feeds } from './session.ts';
+
+export interface MicroBatchSettings {
+  /** Tokens of a micro-batch at most (one group at least). Default: 4,096, fewer where a run's values would take more than 512 MiB. */
+  microBatchTokens?: number;
+  /**
+   * Bytes that a step may take: parameters, their moments and gradients, and what a run of a micro-batch holds. Default: half of what this
+   * machine, or the control group that this process is in, has. Not of what is free at the moment: a step that is repeated must be cut alike.
+   */
+  bytes?: number;
+}
+
+/** What a step takes, bytes. */
+export interface StepBytes {
+  /** Before and after a run: parameters, moments, sums of gradients. */
+  held: number;
+  /** At most during a run, beside that. */
+  run: number;
+  /** Of `run`, what it yields: gradients. */
+  yielded: number;
+}
+
+export interface MicroBatches {
+  batches: PackedBatch[];
+  feeds: Feeds[];
+}
+
+/**
+ * Packs groups into micro-batches that fit, as far as `estimate` can tell for the feeds of the first (all have one shape) and their number.
+ * Memory grows with a micro-batch, not with their number. A function of the groups and the machine. Throws ConfigError where not even one
+ * group at a time fits: nothing was compiled then.
+ */
+export function microBatches(
+  groups: readonly TokenGroup[],
+  settings: MicroBatchSettings,
+  feedsOf: (batches: readonly PackedBatch[]) => Feeds[],
+  estimate: (feeds: Feeds, microBatches: number) => StepBytes,
+): MicroBatches {
+  const limit = settings.bytes ?? defaultBytes();
+  for (let tokens = settings.microBatchTokens ?? MOST_TOKENS; ; tokens /= 2) {
+    const batches = packGroups(groups, tokens);
+    const feeds = feedsOf(batches);
+    if (feeds.length === 0) return { batches, feeds };
+    const step = estimate(feeds[0], feeds.length);
+    const total = withMargin(step);
+    const isSmallest = batches.length === groups.length || tokens <= LEAST_TOKENS;
+    const isHandy = settings.microBatchTokens !== undefined || step.run - step.yielded <= HANDY_BYTES;
+    if (total <= limit && (isSmallest || isHandy)) return { batches, feeds };
+    if (isSmallest) throw tooLarge(step, limit, batches[0]);
+  }
+}
+
+const MOST_TOKENS = 4096;
+const LEAST_TOKENS = 64;
+
+/** Larger micro-batches are no faster: their values leave the processor's caches all the same. */
+const HANDY_BYTES = 2 ** 29;
+
+/** What resident memory was above the estimate at most (docs/performance.md): freed memory that the allocator keeps. */
+function withMargin({ held, run }: StepBytes): number {
+  return held + 1.1 * run + 2 ** 26;
+}
+
+function defaultBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2;
+}
+
+function tooLarge(step: StepBytes, limit: number, { tokens, targets }: PackedBatch): ConfigError {
+  return new ConfigError(
+    `a step on one group at a time (room for ${tokens} tokens, ${targets} of them predicted) takes some ${gib(withMargin(step))} GiB, of which ${gib(step.held)} are parameters, moments and gradients; ${gib(limit)} GiB are allowed (memory.bytes, by default half of this machine's). Set memory.recompute to true or memory.targetsAtOnce to fewer targets, take fewer lists a group or shorter ones, a smaller model, or raise memory.bytes`,
+  );
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(2);
+}
