@@ -6,7 +6,8 @@ import { readMind } from '../lib/data/mind.ts';
 import { readWarehouse } from '../lib/data/warehouse.ts';
 import { generateWorld } from '../lib/data/world/world.ts';
 import { now as worldNow } from '../lib/data/world/calendar.ts';
-import type { SourceSettings, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import type { SourceSettings } from '../lib/pipeline/stage-settings.ts';
+import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Deps } from './deps.ts';
 import { madeBy } from './made-by.ts';
 

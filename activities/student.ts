@@ -239,6 +239,7 @@ function learnerSettings({ settings: { student } }: StageInput, threads: number)
       gradientLimit: student.gradientLimit,
     },
     threads,
+    ...student.memory,
   };
 }
 

@@ -98,7 +98,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     const known = await logprobs(
       start,
       groups.map(({ prompt, completions }) => ({ prompt, completions: completions.map(({ tokens }) => tokens) })),
-      { temperature: input.settings.teacher.rollout.temperature, threads },
+      { temperature: input.settings.teacher.rollout.temperature, threads, ...input.settings.teacher.memory },
     );
     groups.forEach(({ completions }, i) => completions.forEach((list, j) => (list.reference = known[i][j])));
   };
@@ -116,7 +116,11 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     const groups = roundGroups(rollouts, teacher.group, (readerId) =>
       promptOf(byId.get(readerId)?.signals ?? [], start.tokenizer, teacher.rollout.maxPromptTokens),
     );
-    const before = await logprobs(start, groups, { temperature: teacher.rollout.temperature, threads });
+    const before = await logprobs(start, groups, {
+      temperature: teacher.rollout.temperature,
+      threads,
+      ...teacher.memory,
+    });
     let sum = 0;
     let tokens = 0;
     rollouts.forEach(({ logprobs: now }, i) => {
@@ -312,6 +316,7 @@ function learnerSettings(
       gradientLimit: teacher.gradientLimit,
     },
     threads,
+    ...teacher.memory,
     ...(teacher.lora.rank > 0 ? { lora: { ...teacher.lora, seed } } : {}),
   };
 }

@@ -92,6 +92,7 @@ export async function warmStart(
     warmupSteps: 20,
     weightDecay: 0.01,
     threads,
+    memory: warmstart.memory,
     batch: (step) => {
       const random = new Random('warmstart', input.seed, name, step);
       return Array.from({ length: warmstart.batch }, () => {

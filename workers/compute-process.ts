@@ -1,4 +1,4 @@
-/** The worker's side of a compute process: started when needed, watched, killed on cancellation, replaced when it dies. */
+/** The worker's side of a compute process: started when needed, watched, killed on cancellation, replaced when it dies or grew too large. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { FailureReport } from '../activities/failures.ts';
 import type { FromCompute, ToCompute } from './compute-protocol.ts';
@@ -29,12 +29,25 @@ export interface ComputeProcess {
   kill(): void;
 }
 
-export function createComputeProcess(modulePath: string, env: NodeJS.ProcessEnv): ComputeProcess {
+export interface ComputeOptions {
+  env: NodeJS.ProcessEnv;
+  /**
+   * A process that holds more after a call is ended; the next call gets a fresh one. Nothing is lost but time: what a process keeps between
+   * calls it can make again.
+   */
+  residentLimitBytes: number;
+  say: (text: string) => void;
+}
+
+export function createComputeProcess(
+  modulePath: string,
+  { env, residentLimitBytes, say }: ComputeOptions,
+): ComputeProcess {
   let child: ChildProcess | null = null;
   let heard = Date.now();
   let nextId = 1;
   let queue: Promise<unknown> = Promise.resolve();
-  let waiting: { id: number; call: Call; settle: (answer: Answer) => void } | null = null;
+  let waiting: { id: number; call: Call; child: ChildProcess; settle: (answer: Answer) => void } | null = null;
   const first = Promise.withResolvers<void>();
 
   const onMessage = (message: FromCompute): void => {
@@ -42,7 +55,22 @@ export function createComputeProcess(modulePath: string, env: NodeJS.ProcessEnv)
     if (message.kind === 'ready') first.resolve();
     else if (waiting?.id !== message.id) return;
     else if (message.kind === 'progress') waiting.call.onProgress(message.fraction, message.message);
-    else waiting.settle(message);
+    else {
+      const { residentBytes } = message;
+      if (residentBytes > residentLimitBytes) {
+        const [held, allowed] = [residentBytes, residentLimitBytes].map((bytes) => Math.round(bytes / 2 ** 20));
+        say(
+          `compute process ${waiting.child.pid} holds ${held} MB after ${waiting.call.activity}, ${allowed} are allowed: a fresh one takes over`,
+        );
+        end(waiting.child);
+      }
+      waiting.settle(message);
+    }
+  };
+  /** It may still live for a moment, but no call goes to it. */
+  const end = (target: ChildProcess): void => {
+    if (child === target) child = null;
+    target.kill('SIGKILL');
   };
   const start = (): ChildProcess => {
     const started = fork(modulePath, [], {
@@ -54,7 +82,8 @@ export function createComputeProcess(modulePath: string, env: NodeJS.ProcessEnv)
     const gone = (how: string): void => {
       if (child === started) child = null;
       first.reject(new Error(`it ended before it was ready: ${how}`));
-      waiting?.settle({ kind: 'died', how });
+      // Another process may have taken over, and what waits may be its call.
+      if (waiting?.child === started) waiting.settle({ kind: 'died', how });
     };
     started.once('error', (error) => gone(error.message));
     started.once('exit', (code, signal) => gone(signal === null ? `exit code ${code}` : `signal ${signal}`));
@@ -68,13 +97,13 @@ export function createComputeProcess(modulePath: string, env: NodeJS.ProcessEnv)
       const id = nextId++;
       heard = Date.now();
       const target = running();
-      const abort = (): void => void target.kill('SIGKILL');
+      const abort = (): void => end(target);
       const settle = (answer: Answer): void => {
         call.signal.removeEventListener('abort', abort);
         waiting = null;
         resolve(answer);
       };
-      waiting = { id, call, settle };
+      waiting = { id, call, child: target, settle };
       call.signal.addEventListener('abort', abort, { once: true });
       const request: ToCompute = { kind: 'call', id, activity: call.activity, args: call.args };
       // A send that fails means that the process is dying: its exit settles the call.
@@ -93,6 +122,8 @@ export function createComputeProcess(modulePath: string, env: NodeJS.ProcessEnv)
       return first.promise;
     },
     pid: () => child?.pid ?? null,
-    kill: () => void child?.kill('SIGKILL'),
+    kill: () => {
+      if (child) end(child);
+    },
   };
 }

@@ -6,5 +6,6 @@ export type ToCompute = { kind: 'call'; id: number; activity: string; args: unkn
 export type FromCompute =
   | { kind: 'ready' }
   | { kind: 'progress'; id: number; fraction: number; message: string }
-  | { kind: 'done'; id: number; result: unknown }
-  | { kind: 'failed'; id: number; failure: FailureReport };
+  /** `residentBytes`: what the process holds after the call. */
+  | { kind: 'done'; id: number; residentBytes: number; result: unknown }
+  | { kind: 'failed'; id: number; residentBytes: number; failure: FailureReport };

@@ -34,8 +34,8 @@ async function answer({ id, activity, args }: ToCompute): Promise<void> {
     const run = activities[activity];
     if (!run) throw new TypeError(`this compute process has no activity "${activity}"`);
     const result = await run(...(args as never[]));
-    send({ kind: 'done', id, result });
+    send({ kind: 'done', id, residentBytes: process.memoryUsage.rss(), result });
   } catch (error) {
-    send({ kind: 'failed', id, failure: reportFailure(error) });
+    send({ kind: 'failed', id, residentBytes: process.memoryUsage.rss(), failure: reportFailure(error) });
   }
 }

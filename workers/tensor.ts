@@ -4,8 +4,9 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import { toTemporalFailure } from '../activities/failures.ts';
 import type { Environment } from '../infra/environment.ts';
-import { ServerStartFailed } from '../lib/errors.ts';
+import { ConfigError, ServerStartFailed } from '../lib/errors.ts';
 import { allocatorEnvironment } from '../lib/tensor/allocator.ts';
+import { machineMemory } from '../lib/tensor/micro-batches.ts';
 import { type ComputeProcess, createComputeProcess } from './compute-process.ts';
 import { heartbeats } from './heartbeats.ts';
 import { runWorker } from './run-worker.ts';
@@ -16,12 +17,13 @@ const stallMs = 30 * 60_000;
 /** A call during which so many compute processes died will kill the next one too (memory, most likely). */
 const deathsAllowed = 25;
 
-/** Runs until a signal ends it. NEWSHOUND_TENSOR_QUEUE: the short name of the queue, default `tensor`. */
+/** Runs until a signal ends it. NEWSHOUND_TENSOR_QUEUE: the short name of the queue, default `tensor`. Throws ConfigError, ServerStartFailed. */
 export async function runTensorWorker(env: Environment, onRunning?: () => void): Promise<void> {
   const compute = createComputeProcess(join(import.meta.dirname, 'compute.ts'), {
-    ...allocatorEnvironment,
-    ...env,
-  } as NodeJS.ProcessEnv);
+    env: { ...allocatorEnvironment, ...env } as NodeJS.ProcessEnv,
+    residentLimitBytes: residentLimit(env),
+    say: (text) => void process.stdout.write(`${text}\n`),
+  });
   try {
     await compute.ready();
   } catch (cause) {
@@ -42,6 +44,15 @@ export async function runTensorWorker(env: Environment, onRunning?: () => void):
   } finally {
     compute.kill();
   }
+}
+
+/** NEWSHOUND_COMPUTE_MEMORY_MB, or three quarters of what this machine, or the control group that it runs in, has. Throws ConfigError. */
+function residentLimit(env: Environment): number {
+  const setting = env['NEWSHOUND_COMPUTE_MEMORY_MB'];
+  if (!setting) return 0.75 * machineMemory();
+  const megabytes = Number(setting);
+  if (megabytes > 0) return megabytes * 2 ** 20;
+  throw new ConfigError(`NEWSHOUND_COMPUTE_MEMORY_MB must be a number of megabytes above 0, not "${setting}"`);
 }
 
 async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknown> {

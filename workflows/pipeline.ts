@@ -10,7 +10,8 @@ import {
 } from '@temporalio/workflow';
 import { hasEnded, readySteps, skipReason } from '../lib/pipeline/dag.ts';
 import type { Plan, PlanStep, RunResult, StepState } from '../lib/pipeline/plan.ts';
-import type { Settings, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
+import type { Settings } from '../lib/pipeline/stage-settings.ts';
+import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import type { StageActivities } from './activities.ts';
 import { type Board, openBoard } from './board.ts';

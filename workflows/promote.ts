@@ -1,7 +1,8 @@
 /** The A/B test of a student: days on a ramp under guardrails, a verdict, an approval, and the swap of what is served. */
 import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { verdict, type Verdict } from '../lib/method/verdict.ts';
-import type { PromoteSettings, StageOutput } from '../lib/pipeline/stages.ts';
+import type { PromoteSettings } from '../lib/pipeline/stage-settings.ts';
+import type { StageOutput } from '../lib/pipeline/stages.ts';
 import type { Conclusion, DayResult, PromoteActivities } from './activities.ts';
 import { openDecisions } from './decisions.ts';
 import { rootMessage } from './failure-message.ts';

@@ -8,7 +8,7 @@
  */
 import type { Reader, SignalKind } from '../data/rows.ts';
 import { DataError } from '../errors.ts';
-import type { EvaluateSettings } from '../pipeline/stages.ts';
+import type { EvaluateSettings } from '../pipeline/stage-settings.ts';
 import { Random } from '../random.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';

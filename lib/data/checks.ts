@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { DataError } from '../errors.ts';
-import type { SourceSettings } from '../pipeline/stages.ts';
+import type { SourceSettings } from '../pipeline/stage-settings.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { CanonicalTables } from './canonical.ts';
 import { moment, wrongDate } from './dates.ts';

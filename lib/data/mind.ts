@@ -3,7 +3,7 @@
  * Its dev is our test: ours to choose settings on is the last part of the train period.
  */
 import { ConfigError, DataError } from '../errors.ts';
-import type { SourceSettings } from '../pipeline/stages.ts';
+import type { SourceSettings } from '../pipeline/stage-settings.ts';
 import type { CanonicalTables } from './canonical.ts';
 import { moment } from './dates.ts';
 import { findMindFiles, type MindFile } from './mind-files.ts';

@@ -1,7 +1,7 @@
 /** A warehouse export: signals, articles and impressions as Parquet, CSV or JSON, in a folder or under an s3:// prefix. */
 import { ConfigError, DataError } from '../errors.ts';
 import { suggestion } from '../pipeline/nearest.ts';
-import type { SourceSettings } from '../pipeline/stages.ts';
+import type { SourceSettings } from '../pipeline/stage-settings.ts';
 import type { Bucket } from '../store/s3.ts';
 import type { CanonicalTables } from './canonical.ts';
 import { quarantined } from './quarantine.ts';

@@ -2,7 +2,7 @@
  * Group-relative advantages. Rewards are [readers × group], row-major; a list without a judgement is NaN: it is left out of its group's
  * mean, its advantage is 0, and `judgedLists` masks it in the loss. The policy loss itself is tensor/losses.ts.
  */
-import type { lossNames } from '../pipeline/stages.ts';
+import type { lossNames } from '../pipeline/stage-settings.ts';
 import { type RewardName, rewardNames } from './rewards.ts';
 
 /** Advantages of [readers × group] rewards, same shape. */

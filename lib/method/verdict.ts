@@ -1,5 +1,5 @@
 /** Who sees the treatment, and what is decided about it. Pure, without dependencies: workflows import it. */
-import type { PromoteSettings } from '../pipeline/stages.ts';
+import type { PromoteSettings } from '../pipeline/stage-settings.ts';
 import { keyOf, uniformAt } from '../random.ts';
 
 export type Arm = 'control' | 'treatment';

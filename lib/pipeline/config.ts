@@ -6,7 +6,7 @@ import { suggestion } from './nearest.ts';
 import { buildSteps, readPipeline, type PipelineSpec } from './pipeline-spec.ts';
 import { resolveSettings, sections, settingFromText } from './settings.ts';
 import { isRecord, type Layer, onlyKeys, parseYaml, type YamlSource } from './source.ts';
-import type { Settings } from './stages.ts';
+import type { Settings } from './stage-settings.ts';
 
 export interface Config {
   file: string;

@@ -1,6 +1,7 @@
 /** Which steps may start now: pure rules over the steps' states. */
 import type { PlanStep, StepState, StepStatus } from './plan.ts';
-import type { Json, Settings } from './stages.ts';
+import type { Settings } from './stage-settings.ts';
+import type { Json } from './stages.ts';
 
 type Statuses = Readonly<Record<string, StepStatus>>;
 

@@ -5,7 +5,8 @@ import { suggestion } from './nearest.ts';
 import type { PlanStep } from './plan.ts';
 import { resolveSettings } from './settings.ts';
 import { isRecord, type Layer, onlyKeys, type YamlSource } from './source.ts';
-import { type Settings, type StageName, type StageSpec, stages } from './stages.ts';
+import type { Settings } from './stage-settings.ts';
+import { type StageName, type StageSpec, stages } from './stages.ts';
 
 export interface PipelineSpec {
   name: string;

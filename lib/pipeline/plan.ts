@@ -1,6 +1,7 @@
 /** What a run is asked to do: a pipeline of pipelines.yaml with its profile's settings filled in. Plain JSON; the workflow's input. */
 import type { Ref } from '../store/ref.ts';
-import type { Json, Settings, StageName } from './stages.ts';
+import type { Settings } from './stage-settings.ts';
+import type { Json, StageName } from './stages.ts';
 
 /** A fact that decides whether a step runs: of an earlier step (`evaluate.passed`) or of the settings (`settings.clean.enabled`). */
 export interface Condition {

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { ConfigError } from '../errors.ts';
 import { nearest } from './nearest.ts';
 import { isRecord, type Layer, type Path, valueAt } from './source.ts';
-import { type Settings, stages } from './stages.ts';
+import type { Settings } from './stage-settings.ts';
+import { stages } from './stages.ts';
 
 /** Names of the sections of settings, in the order of the stages. */
 export const sections = Object.values(stages).map((stage) => stage.section) as (keyof Settings)[];

@@ -1,7 +1,7 @@
 /** Recall for one portal: a reader's signals in, fresh articles out, by the paths that were asked for. */
 import { createHash } from 'node:crypto';
 import type { Reader, Signal } from '../data/rows.ts';
-import type { RolloutSettings } from '../pipeline/stages.ts';
+import type { RolloutSettings } from '../pipeline/stage-settings.ts';
 import type { Label } from '../random.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';

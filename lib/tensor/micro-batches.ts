@@ -40,7 +40,7 @@ export function microBatches(
   feedsOf: (batches: readonly PackedBatch[]) => Feeds[],
   estimate: (feeds: Feeds, microBatches: number) => StepBytes,
 ): MicroBatches {
-  const limit = settings.bytes ?? defaultBytes();
+  const limit = settings.bytes ?? machineMemory() / 2;
   for (let tokens = settings.microBatchTokens ?? MOST_TOKENS; ; tokens /= 2) {
     const batches = packGroups(groups, tokens);
     const feeds = feedsOf(batches);
@@ -65,8 +65,9 @@ function withMargin({ held, run }: StepBytes): number {
   return held + 1.1 * run + 2 ** 26;
 }
 
-function defaultBytes(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2;
+/** Bytes that this machine, or the control group that this process is in, has. */
+export function machineMemory(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
 function tooLarge(step: StepBytes, limit: number, { tokens, targets }: PackedBatch): ConfigError {

@@ -2,7 +2,7 @@
 import type { RolloutRow, ScoreRow } from '../data/rows.ts';
 import { advantagesOf, judgedLists, rewardShares, zeroVarianceGroups } from '../method/grpo.ts';
 import { type RewardName, rewardNames } from '../method/rewards.ts';
-import type { TeacherSettings } from '../pipeline/stages.ts';
+import type { TeacherSettings } from '../pipeline/stage-settings.ts';
 import type { ScoredGroup } from '../tensor/learner.ts';
 
 /** Groups of a round, one a reader, in stored order, and the round's figures so far. */

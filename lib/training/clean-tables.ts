@@ -4,7 +4,7 @@ import type { SignalRow, Split } from '../data/rows.ts';
 import { generateWorld } from '../data/world/world.ts';
 import { type DroppingQuality, droppingQuality, keptSignals, splitsOfSignals } from '../method/cleaning.ts';
 import { maskPersonalData, type PersonalKind, personalKinds } from '../method/masking.ts';
-import type { CleanSettings } from '../pipeline/stages.ts';
+import type { CleanSettings } from '../pipeline/stage-settings.ts';
 import type { Tokenizer } from '../tensor/tokenizer.ts';
 import { type CleanerPlan, idleCleanerFiles, trainCleaner } from './cleaner.ts';
 

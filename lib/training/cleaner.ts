@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { SignalRow } from '../data/rows.ts';
 import { CheckpointError } from '../errors.ts';
-import type { CleanSettings } from '../pipeline/stages.ts';
+import type { CleanSettings } from '../pipeline/stage-settings.ts';
 import { Random } from '../random.ts';
 import { asFloat32, asStored, readSafetensors, writeSafetensors } from '../store/safetensors.ts';
 import { createComputation } from '../tensor/computation.ts';

@@ -8,7 +8,7 @@ import {
   type Resamples,
 } from '../method/bootstrap.ts';
 import { type RankingMetrics, rankingMetricNames } from '../method/metrics.ts';
-import type { EvaluateSettings } from '../pipeline/stages.ts';
+import type { EvaluateSettings } from '../pipeline/stage-settings.ts';
 import type { Evaluation } from './results.ts';
 
 /** Every method's figures of the same readers, in the same order. */

@@ -2,7 +2,7 @@
 import type { Reader } from '../data/rows.ts';
 import type { Judge } from '../method/judge.ts';
 import { alignment, diversity, type RewardName, rewardNames, totalReward } from '../method/rewards.ts';
-import type { RewardWeights } from '../pipeline/stages.ts';
+import type { RewardWeights } from '../pipeline/stage-settings.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { WrittenList } from './lists.ts';

@@ -1,6 +1,6 @@
 /** Supervised training on prompt and list pairs: pretraining, warm start and supervised distillation are this loop with other data. */
 import { NumericsError } from '../errors.ts';
-import { createSupervised } from '../tensor/learner.ts';
+import { createSupervised, type LearnerSettings } from '../tensor/learner.ts';
 import type { LanguageModel } from '../tensor/language-model.ts';
 
 export interface Example {
@@ -14,6 +14,7 @@ export interface SupervisedPlan {
   warmupSteps: number;
   weightDecay: number;
   threads: number;
+  memory?: Omit<LearnerSettings, 'adamw' | 'threads'>;
   /** The batch of a step: a pure function of its number. */
   batch: (step: number) => Example[];
   report?: (step: number, loss: number, tokens: number) => void;
@@ -33,6 +34,7 @@ export async function trainSupervised(
   if (plan.steps === 0) return { loss: Number.NaN, tokens: 0 };
   const learner = await createSupervised(model, {
     threads: plan.threads,
+    ...plan.memory,
     adamw: { betas: [0.9, 0.98], epsilon: 1e-8, weightDecay: plan.weightDecay, gradientNorm: 1 },
   });
   let tokens = 0;

@@ -14,7 +14,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { temporalConnection } from '../../infra/environment.ts';
 import type { ExperimentState } from '../../lib/method/verdict.ts';
 import { taskQueue } from '../../lib/pipeline/plan.ts';
-import { promoteSettings, type PromoteSettings, type StageInput, type StageOutput } from '../../lib/pipeline/stages.ts';
+import { promoteSettings, type PromoteSettings } from '../../lib/pipeline/stage-settings.ts';
+import type { StageInput, StageOutput } from '../../lib/pipeline/stages.ts';
 import type { Conclusion, PromoteActivities } from '../../workflows/activities.ts';
 
 /**

@@ -7,7 +7,7 @@ import type { CanonicalTables } from '../../lib/data/canonical.ts';
 import { checkVolume } from '../../lib/data/checks.ts';
 import { readWarehouse } from '../../lib/data/warehouse.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
-import { sourceSettings } from '../../lib/pipeline/stages.ts';
+import { sourceSettings } from '../../lib/pipeline/stage-settings.ts';
 import { createArtifacts } from '../../lib/store/artifacts.ts';
 import { createS3 } from '../../lib/store/s3.ts';
 

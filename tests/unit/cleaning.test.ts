@@ -7,7 +7,7 @@ import type { ExampleRow, SignalRow } from '../../lib/data/rows.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
 import { CheckpointError } from '../../lib/errors.ts';
 import { droppingQuality, keptSignals, splitsOfSignals, wilson } from '../../lib/method/cleaning.ts';
-import { cleanSettings } from '../../lib/pipeline/stages.ts';
+import { cleanSettings } from '../../lib/pipeline/stage-settings.ts';
 import { openTokenizer } from '../../lib/tensor/tokenizer.ts';
 import { type CleaningPlan, cleanTables } from '../../lib/training/clean-tables.ts';
 import { type CleanerSignal, openCleaner, trainCleaner } from '../../lib/training/cleaner.ts';

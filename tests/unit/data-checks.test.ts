@@ -3,7 +3,7 @@ import type { CanonicalTables } from '../../lib/data/canonical.ts';
 import { checkTables } from '../../lib/data/checks.ts';
 import { now } from '../../lib/data/world/calendar.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
-import { sourceSettings } from '../../lib/pipeline/stages.ts';
+import { sourceSettings } from '../../lib/pipeline/stage-settings.ts';
 
 const world = sourceSettings.parse({});
 const tables = generateWorld({

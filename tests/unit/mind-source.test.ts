@@ -8,7 +8,7 @@ import { checkTables } from '../../lib/data/checks.ts';
 import { datasetOf } from '../../lib/data/dataset.ts';
 import { readMind } from '../../lib/data/mind.ts';
 import { ConfigError, DataError } from '../../lib/errors.ts';
-import { type SourceSettings, sourceSettings } from '../../lib/pipeline/stages.ts';
+import { type SourceSettings, sourceSettings } from '../../lib/pipeline/stage-settings.ts';
 
 const hour = 3_600_000;
 const now = Date.UTC(2019, 11, 1);

@@ -6,7 +6,7 @@ import { openWorld } from '../../lib/data/world/world.ts';
 import { PortTaken } from '../../lib/errors.ts';
 import { verdict } from '../../lib/method/verdict.ts';
 import { createPlan, loadConfig } from '../../lib/pipeline/config.ts';
-import { rolloutSettings } from '../../lib/pipeline/stages.ts';
+import { rolloutSettings } from '../../lib/pipeline/stage-settings.ts';
 import { articleText, buildIndex } from '../../lib/retrieval/ann.ts';
 import { trainTextEncoder } from '../../lib/retrieval/encoder.ts';
 import { createRecallApp } from '../../lib/serving/app.ts';

@@ -8,7 +8,7 @@ import { checkTables } from '../../lib/data/checks.ts';
 import { datasetOf } from '../../lib/data/dataset.ts';
 import { readWarehouse } from '../../lib/data/warehouse.ts';
 import { ConfigError, DataError } from '../../lib/errors.ts';
-import { type SourceSettings, sourceSettings } from '../../lib/pipeline/stages.ts';
+import { type SourceSettings, sourceSettings } from '../../lib/pipeline/stage-settings.ts';
 import { createS3 } from '../../lib/store/s3.ts';
 
 const bucket = createS3({ NEWSHOUND_S3_BUCKET: 'never-asked' });
