@@ -13,7 +13,7 @@ import { createPolicyLearner, type ScoredGroup } from '../lib/tensor/learner.ts'
 import { microBatches } from '../lib/tensor/micro-batches.ts';
 import { policyFeeds, policyObjective, tokenGroups } from '../lib/tensor/objectives.ts';
 import { sum } from '../lib/tensor/ops.ts';
-import { compile } from '../lib/tensor/session.ts';
+import { compile, discard } from '../lib/tensor/session.ts';
 import type { MemorySettings } from '../lib/tensor/target-figures.ts';
 import { createTrainer } from '../lib/tensor/trainer.ts';
 import { adamw, batchOf, type Job, type ModelName, randomModel, STOP } from './workload.ts';
@@ -108,7 +108,7 @@ function workload({ model, prompts }: Case, seed = 0): { job: Job; groups: Score
     listLength: LIST,
     rows: 0,
     tableRows: 0,
-    frozen: false,
+    pass: 'training',
   };
   const batch = batchOf(job, 4096);
   const groups = batch.prompts.map((prompt, i) => ({
@@ -143,7 +143,10 @@ async function measureStep(one: Case): Promise<Measured> {
   await runSmallest();
   const before = resident('VmRSS');
   resetPeak();
-  for (let run = 0; run < 2; run++) await trainer.gradients(feeds[0]);
+  for (let run = 0; run < 2; run++) {
+    const { gradients } = await trainer.gradients(feeds[0]);
+    for (const gradient of gradients.values()) discard(gradient);
+  }
   return { estimated: run, before, peak: resident('VmHWM') };
 }
 

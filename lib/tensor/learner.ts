@@ -165,7 +165,10 @@ export async function scoreTokens(
     groups,
     settings,
     (of) => of.map(packedFeeds),
-    (one) => ({ held: 4 * countParameters(parameters), run: computation.peakBytes(one), yielded: 0 }),
+    (one) => {
+      const run = computation.peakBytes(one);
+      return { held: 4 * countParameters(parameters), run, activations: run };
+    },
   );
   const empty = (): Float32Array[][] => groups.map(({ completions }) => completions.map(() => new Float32Array()));
   const scores: TokenScores = { logprobs: empty(), entropies: empty() };

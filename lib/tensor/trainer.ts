@@ -157,11 +157,12 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
     stepBytes: (feeds, microBatches) => {
       const gradients = 4 * countParameters(parameters);
       const sums = microBatches > 1 ? gradients : 0;
+      const peak = backward.peakBytes(feeds);
       return {
         held: 4 * countParameters(known) + 2 * gradients + sums,
         // When a run ends its values are freed, and its gradients copied into JavaScript's arrays.
-        run: Math.max(backward.peakBytes(feeds), 2 * gradients),
-        yielded: gradients,
+        run: Math.max(peak, 2 * gradients),
+        activations: peak - gradients,
       };
     },
     state: () => {

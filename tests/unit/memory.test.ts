@@ -156,10 +156,10 @@ describe('a step', () => {
 
   it('is cut by what the machine has, not by what is free, so that a repetition is cut alike', () => {
     expect(machineMemory()).toBe(machineMemory());
-    const bytes: StepBytes = { held: 0, run: machineMemory() / 2, yielded: machineMemory() / 2 };
+    const bytes: StepBytes = { held: 0, run: machineMemory() / 2, activations: 0 };
     const feedsOf = (batches: Parameters<typeof policyFeeds>[0]) => batches.map(packedFeeds);
     expect(() => microBatches(tokenGroups(groups), {}, feedsOf, () => bytes)).toThrow(ConfigError);
-    const half: StepBytes = { held: 0, run: machineMemory() / 4, yielded: machineMemory() / 4 };
+    const half: StepBytes = { held: 0, run: machineMemory() / 4, activations: 0 };
     expect(microBatches(tokenGroups(groups), {}, feedsOf, () => half).batches).toHaveLength(1);
   });
 });
