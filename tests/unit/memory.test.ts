@@ -64,10 +64,10 @@ describe('the memory of a run', () => {
 
   it.runIf(existsSync('/proc/self/clear_refs'))(
     'is what resident memory rises by: never more than 10 % and 64 MiB above the estimate, nor 15 % below',
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async () => {
       for (const memory of [{}, { recompute: true, targetsAtOnce: 256 }]) {
-        const { estimated, before, peak } = await measured({ kind: 'step', model: '5.4M', prompts: 2, memory });
+        const { estimated, before, peak } = await measured({ kind: 'step', model: '5.4M', prompts: 1, memory });
         expect(peak - before).toBeLessThan(1.1 * estimated + 2 ** 26);
         expect(peak - before).toBeGreaterThan(0.85 * estimated);
       }
@@ -165,7 +165,7 @@ describe('a step', () => {
 });
 
 describe('a decoder that is built again for each new set of weights', () => {
-  it('leaves less than a tenth of its session in memory', { timeout: 300_000 }, async () => {
+  it('leaves less than a tenth of its session in memory', { timeout: 900_000 }, async () => {
     const [released, kept] = await Promise.all(['release', 'keep'].map(perRebuild));
     expect(kept).toBeGreaterThan(2 ** 20);
     expect(released).toBeLessThan(kept / 10);
