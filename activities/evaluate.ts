@@ -1,6 +1,6 @@
 /** evaluate: every method ranks the fresh articles for the same test readers; intervals, paired differences, the gate. */
 import { type BaselineContext, baselines } from '../lib/baselines/simple.ts';
-import { trainSasrec } from '../lib/baselines/sasrec.ts';
+import { tuneBaseline } from '../lib/baselines/tuning.ts';
 import type { Dataset } from '../lib/data/dataset.ts';
 import type { PerReaderRow } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
@@ -68,7 +68,7 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
       const call: Call = { input, dataset, measurer, resources, threads, report };
 
       const lists = {} as Record<Policy, WrittenList[][]>;
-      const ranked = await rankBaselines(call);
+      const { ranked, tuned } = await rankBaselines(call);
       for (const [i, method] of policyNames.entries()) {
         lists[method] = await measurer.write(await resources.model(input.inputs[policies[method]]), {
           samples: 1,
@@ -102,6 +102,7 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
           student: summary('student', scores.student),
         },
         cleaning: await effectOfCleaning(metrics.student, call),
+        baselines: tuned,
         examples: examples(lists, ranked.student, call),
       };
       const files = {
@@ -114,8 +115,11 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
 }
 
 /** Everything that needs no language model. */
-async function rankBaselines(call: Call): Promise<Record<string, Int32Array[]>> {
+async function rankBaselines(
+  call: Call,
+): Promise<{ ranked: Record<string, Int32Array[]>; tuned: Evaluation['baselines'] }> {
   const { input, dataset, measurer, resources, threads, report } = call;
+  const { baselines: trained, baselineTraining } = input.settings.evaluate;
   const { readers, embedder, index } = measurer;
   const context: BaselineContext = { dataset, split: 'test', embedder, index, seed: input.seed };
   const ranked: Record<string, Int32Array[]> = {};
@@ -124,17 +128,26 @@ async function rankBaselines(call: Call): Promise<Record<string, Int32Array[]>> 
     const positions = await rank(readers, context);
     if (positions !== null) ranked[method] = positions;
   }
-  const sasrec = await trainSasrec({
-    readers: dataset.readers('train'),
-    index: await resources.index(input.inputs.index, 'train'),
-    embedder,
-    settings: input.settings.evaluate.sasrec,
-    seed: input.seed,
-    threads,
-    report: (fraction, loss) => report(0.05 + 0.3 * fraction, `training SASRec: loss ${loss.toFixed(2)} nats a click`),
-  });
-  ranked.sasrec = await sasrec.rank(readers, index);
-  return ranked;
+  const tuned: Evaluation['baselines'] = {};
+  for (const [i, name] of trained.entries()) {
+    const baseline = await tuneBaseline(name, {
+      readers: dataset.readers('train'),
+      index: await resources.index(input.inputs.index, 'train'),
+      dev: { readers: dataset.readers('dev'), index: await resources.index(input.inputs.index, 'dev') },
+      embedder,
+      settings: baselineTraining,
+      seed: input.seed,
+      threads,
+      report: (fraction, loss) =>
+        report(
+          0.05 + (0.3 * (i + fraction)) / trained.length,
+          `training ${name}: loss ${loss.toFixed(2)} nats a click`,
+        ),
+    });
+    ranked[name] = await baseline.ranker.rank(readers, index);
+    tuned[name] = baseline.tuned;
+  }
+  return { ranked, tuned };
 }
 
 /** The student on the signals as they were, against the student on the cleaned ones. */

@@ -185,11 +185,25 @@ export const studentSettings = z.strictObject({
   checkpointEvery: positive.default(25),
 });
 
+/** Baselines that train (`lib/baselines`). */
+export const baselineNames = ['gru4rec', 'sasrec', 'nrhub', 'pinsage', 'hstu'] as const;
+export type BaselineName = (typeof baselineNames)[number];
+
 export const evaluateSettings = z.strictObject({
   bootstraps: positive.default(1000),
-  sasrec: z
-    .strictObject({ steps: positive, dimensions: positive, maxLength: positive })
-    .prefault({ steps: 150, dimensions: 64, maxLength: 20 }),
+  baselines: z.array(z.enum(baselineNames)).default(['sasrec']).describe('trained baselines to compare with'),
+  baselineTraining: z
+    .strictObject({
+      steps: positive.default(150),
+      dimensions: positive.default(64),
+      maxLength: positive.default(20).describe('newest signals that are read; of pinsage: neighbours of a reader'),
+      learningRates: z
+        .array(z.number().positive())
+        .min(1)
+        .default([1e-3])
+        .describe('each baseline is trained with each, and the best for dev readers is kept'),
+    })
+    .prefault({}),
   gate: z
     .strictObject({
       minimumStudentShare: z.number().default(0.7).describe('student recall@10 / teacher recall@10 (point estimate)'),

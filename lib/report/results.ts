@@ -13,7 +13,11 @@ export const methodNames: Record<string, { title: string; group: string }> = {
   mean_signals: { title: 'Mean of all signals', group: 'embedding' },
   signals_as_queries: { title: 'Every signal a query', group: 'embedding' },
   key_phrases: { title: "Every signal's key phrase a query", group: 'embedding' },
+  gru4rec: { title: 'GRU4Rec', group: 'trained baseline' },
   sasrec: { title: 'SASRec', group: 'trained baseline' },
+  nrhub: { title: 'NRHUB', group: 'trained baseline' },
+  pinsage: { title: 'PinSage', group: 'trained baseline' },
+  hstu: { title: 'HSTU', group: 'trained baseline' },
   warmstart: { title: 'Warm start (prompt-only analogue)', group: 'newshound' },
   teacher: { title: 'Teacher, Dr. GRPO', group: 'newshound' },
   undistilled: { title: 'Student, not distilled', group: 'newshound' },
@@ -38,6 +42,19 @@ ${table(
   methods.map((name) => [
     methodNames[name].title,
     ...rankingMetricNames.map((metric) => written(evaluation.ranking[name][metric])),
+  ]),
+)}
+<h3>Trained baselines</h3>
+${table(
+  ['baseline', 'parameters', 'steps', 'learning rate', 'tried, with Recall@10 of dev readers'],
+  Object.entries(evaluation.baselines).map(([name, { parameters, steps, learningRate, tried }]) => [
+    methodNames[name].title,
+    parameters.toLocaleString('en'),
+    steps.toLocaleString('en'),
+    String(learningRate),
+    tried
+      .map(({ learningRate: rate, recall10 }) => `${rate}${recall10 === null ? '' : `: ${recall10.toFixed(3)}`}`)
+      .join(', '),
   ]),
 )}
 <h3>Differences, paired over readers</h3>

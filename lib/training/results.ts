@@ -23,7 +23,20 @@ export interface Evaluation {
   /** recall@10 of the student reading cleaned and raw signals of the same readers. */
   cleaning: { cleaned: Interval; raw: Interval; difference: Interval };
   gate: { passed: boolean; checks: { what: string; passed: boolean; detail: string }[] };
+  /** How each trained baseline was trained. */
+  baselines: Record<string, TunedBaseline>;
   examples: ExampleReader[];
+}
+
+export interface TunedBaseline {
+  parameters: number;
+  steps: number;
+  dimensions: number;
+  maxLength: number;
+  /** The one of `tried` that was kept. */
+  learningRate: number;
+  /** `loss` in nats a click, over the last tenth of the steps; `recall10` of dev readers, null where there was nothing to choose. */
+  tried: { learningRate: number; loss: number; recall10: number | null }[];
 }
 
 export interface ExampleReader {

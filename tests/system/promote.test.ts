@@ -301,5 +301,6 @@ const anEvaluation: Evaluation = {
   distillation: { on_policy: distilled, supervised: distilled, none: distilled },
   cleaning: { cleaned: interval, raw: interval, difference: interval },
   gate: { passed: true, checks: [{ what: 'share', passed: true, detail: '<script>x</script> [click](http://x)' }] },
+  baselines: {},
   examples: [],
 };

@@ -1,0 +1,99 @@
+/**
+ * `node bench/baselines.ts`: every baseline on a generated world, as docs/experiments.md tells it. World 77, labelled noise left out, the
+ * text encoder trained here; one line a method, then the paired difference from the mean of signals. No language model is run.
+ */
+import { parseArgs } from 'node:util';
+import { type BaselineContext, baselines } from '../lib/baselines/simple.ts';
+import { tuneBaseline } from '../lib/baselines/tuning.ts';
+import { datasetOf } from '../lib/data/dataset.ts';
+import type { Split } from '../lib/data/rows.ts';
+import { generateWorld } from '../lib/data/world/world.ts';
+import { drawResamples, type Interval, meanInterval, pairedDifference } from '../lib/method/bootstrap.ts';
+import { baselineNames } from '../lib/pipeline/stage-settings.ts';
+import { articleText, buildIndex } from '../lib/retrieval/ann.ts';
+import { trainTextEncoder } from '../lib/retrieval/encoder.ts';
+import { judgeRanking } from '../lib/training/recall.ts';
+
+const { values } = parseArgs({
+  options: {
+    world: { type: 'string', default: '77' },
+    train: { type: 'string', default: '4000' },
+    test: { type: 'string', default: '1000' },
+    steps: { type: 'string', default: '150' },
+    rates: { type: 'string', default: '0.0003,0.001,0.003' },
+    only: { type: 'string', default: baselineNames.join(',') },
+    seed: { type: 'string', default: '1' },
+    dimensions: { type: 'string', default: '64' },
+  },
+});
+const seed = Number(values.seed);
+const threads = 2;
+const tables = generateWorld({
+  seed: Number(values.world),
+  historyArticles: 4000,
+  poolArticles: 2000,
+  trainReaders: Number(values.train),
+  devReaders: 300,
+  testReaders: Number(values.test),
+});
+const dataset = datasetOf({ ...tables, signals: tables.signals.filter(({ label }) => label === 'keep') });
+const embedder = await trainTextEncoder({
+  articles: [...dataset.history, ...dataset.pool('train')],
+  signals: dataset.readers('train').flatMap(({ signals }) => signals.map(({ text }) => text)),
+  dimensions: 64,
+  steps: 200,
+  batch: 256,
+  learningRate: 5e-3,
+  seed,
+  threads,
+});
+const indexOf = async (split: Split) => {
+  const pool = dataset.pool(split);
+  const ids = pool.map(({ article_id }) => article_id);
+  return buildIndex(ids, await embedder.embed(pool.map(articleText)), embedder.dimensions);
+};
+const [train, dev, index] = [await indexOf('train'), await indexOf('dev'), await indexOf('test')];
+const readers = dataset.readers('test');
+const resamples = drawResamples(readers.length, 1000, seed);
+const recallOf = (ranked: readonly Int32Array[]): number[] =>
+  judgeRanking(readers, ranked, index.articleIds).map((of) => of['recall@10']);
+console.log(
+  `${dataset.readers('train').length} train, ${dataset.readers('dev').length} dev, ${readers.length} test readers`,
+);
+
+const context: BaselineContext = { dataset, split: 'test', embedder, index, seed };
+const measured: Record<string, number[]> = {};
+for (const [name, rank] of Object.entries(baselines)) {
+  const ranked = await rank(readers, context);
+  if (ranked === null) continue;
+  measured[name] = recallOf(ranked);
+  console.log(`${name}: ${written(meanInterval(measured[name], resamples))}`);
+}
+for (const name of baselineNames.filter((baseline) => values.only.split(',').includes(baseline))) {
+  const start = process.cpuUsage();
+  const { ranker, tuned } = await tuneBaseline(name, {
+    readers: dataset.readers('train'),
+    index: train,
+    dev: { readers: dataset.readers('dev'), index: dev },
+    embedder,
+    settings: {
+      steps: Number(values.steps),
+      dimensions: Number(values.dimensions),
+      maxLength: 20,
+      learningRates: values.rates.split(',').map(Number),
+    },
+    seed,
+    threads,
+    report: () => undefined,
+  });
+  const { user, system } = process.cpuUsage(start);
+  measured[name] = recallOf(await ranker.rank(readers, index));
+  const difference = pairedDifference(measured[name], measured.mean_signals, resamples);
+  console.log(
+    `${name}: ${written(meanInterval(measured[name], resamples))}, minus mean of signals ${written(difference)}; ${((user + system) / 1e6).toFixed(0)} s of a core; ${JSON.stringify(tuned)}`,
+  );
+}
+
+function written({ mean, low, high }: Interval): string {
+  return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+}
