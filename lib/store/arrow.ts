@@ -29,6 +29,27 @@ compressionRegistry.set(CompressionType.ZSTD, {
   decode: (data) => zstdDecompressSync(data),
 });
 
+/**
+ * A buffer's prefix is its length before compression, as the format says. apache-arrow 21.2 writes the length after it, which its own
+ * reader does not look at, and which every other reader takes for a damaged file.
+ */
+class TableWriter extends RecordBatchStreamWriter {
+  protected override _compressBodyBuffers(buffers: ArrayBufferView[]): Compressed {
+    const compressed = super._compressBodyBuffers(buffers);
+    buffers.forEach(({ byteLength }, i) => {
+      const prefix = compressed.buffers[2 * i];
+      if (prefix.byteLength === 0) return;
+      const view = new DataView(prefix.buffer, prefix.byteOffset);
+      if (view.getBigInt64(0, true) !== STORED_AS_IT_IS) view.setBigInt64(0, BigInt(byteLength), true);
+    });
+    return compressed;
+  }
+}
+
+type Compressed = ReturnType<RecordBatchStreamWriter['_compressBodyBuffers']>;
+
+const STORED_AS_IT_IS = -1n;
+
 /** Column types. `time`: milliseconds since 1970, UTC. */
 const columnTypes = {
   text: () => new Utf8(),
@@ -54,7 +75,7 @@ const BATCH_ROWS = 16_384;
 /** Arrow IPC stream (zstd) of rows. Deterministic: the same rows, the same bytes. */
 export function encodeTable(schema: TableSchema, rows: readonly object[]): Uint8Array {
   const arrow = arrowSchema(schema);
-  const writer = new RecordBatchStreamWriter({ compressionType: CompressionType.ZSTD });
+  const writer = new TableWriter({ compressionType: CompressionType.ZSTD });
   writer.reset(undefined, arrow);
   for (let start = 0; start < rows.length || start === 0; start += BATCH_ROWS) {
     const some = rows.slice(start, start + BATCH_ROWS);
