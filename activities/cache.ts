@@ -33,11 +33,11 @@ export function createCacheActivities(deps: Pick<Deps, 'artifacts' | 'modelsFold
       const code = digests[asked.stage];
       const input = { ...asked, code };
       const outside = await outsideOf(input, deps.modelsFolder);
-      if (outside === null) return { key: null, code, output: null };
+      if (outside === null) return { key: null, code, output: null, seconds: 0 };
       const key = cacheKey(input, outside);
       const record = (await artifacts.getDocument(stepDocument(key))) as StepRecord | null;
       const usable = record !== null && (await allStored(deps, Object.values(record.output.outputs)));
-      return { key, code, output: usable ? record.output : null };
+      return { key, code, output: usable ? record.output : null, seconds: record?.seconds ?? 0 };
     },
 
     async recordStep({ key, input, output, seconds }) {

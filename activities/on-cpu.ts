@@ -1,6 +1,7 @@
 /** The activities of the cpu queue. They run in the cpu worker itself. A stage adds its line here. */
 import type { Deps } from './deps.ts';
 import { createExtractActivities } from './extract.ts';
+import { createPaperActivities } from './paper.ts';
 import { createPromoteActivities } from './promote.ts';
 import { createScoreActivities } from './teacher.ts';
 
@@ -9,5 +10,6 @@ export function cpuActivities(deps: Deps) {
     ...createExtractActivities(deps),
     ...createScoreActivities(deps),
     ...createPromoteActivities(deps),
+    ...createPaperActivities(deps),
   };
 }

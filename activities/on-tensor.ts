@@ -3,7 +3,9 @@ import { createCleanActivities } from './clean.ts';
 import type { Deps } from './deps.ts';
 import { createEvaluateActivities } from './evaluate.ts';
 import { createIndexActivities } from './index.ts';
+import { createMeasureActivities } from './measure.ts';
 import { createPublishActivities } from './publish.ts';
+import { createRateActivities } from './rate.ts';
 import { createStudentActivities } from './student.ts';
 import { createSweepActivities } from './sweep.ts';
 import { createTeacherActivities } from './teacher.ts';
@@ -18,6 +20,8 @@ export function tensorActivities(deps: Deps) {
     ...createSweepActivities(deps),
     ...createStudentActivities(deps),
     ...createEvaluateActivities(deps),
+    ...createMeasureActivities(deps),
+    ...createRateActivities(deps),
     ...createPublishActivities(deps),
   };
 }

@@ -7,6 +7,7 @@ import type { StageOutput } from '../lib/pipeline/stages.ts';
 import { countParameters } from '../lib/tensor/parameters.ts';
 import type { Sweep } from '../lib/training/results.ts';
 import type { ArmResult, SweepActivities } from '../workflows/activities.ts';
+import { ascending, bestOfRows, measuredRow } from './best-of.ts';
 import type { Deps } from './deps.ts';
 import { madeBy } from './made-by.ts';
 import { createMeasurer } from './measurer.ts';
@@ -52,7 +53,9 @@ export function createSweepActivities(deps: Deps): SweepActivities {
       });
       const metrics = measurer.judge(await measurer.recall(lists.map(([list]) => list.queries)));
       const rewards = await measurer.rewards(lists);
-      const rows = measurer.readers.map((reader, i) => row(reader.readerId, name, metrics[i], rewards[i][0].total));
+      const rows = measurer.readers.map((reader, i) =>
+        measuredRow(reader.readerId, name, metrics[i], rewards[i][0].total),
+      );
       return {
         model: name,
         policy,
@@ -65,23 +68,13 @@ export function createSweepActivities(deps: Deps): SweepActivities {
 
     async bestOf({ input }) {
       const { sweep } = input.settings;
-      const counts = [...new Set(sweep.bestOf)].sort((a, b) => a - b);
+      const counts = ascending(sweep.bestOf);
       const measurer = await createMeasurer(input, { split: 'dev', limit: sweep.readers }, resources, deps);
-      const lists = await measurer.write(await resources.model(input.inputs.teacher), {
-        samples: counts[counts.length - 1],
+      const rows = await bestOfRows(measurer, await resources.model(input.inputs.teacher), {
+        counts,
         stream: 'best of',
         progress: (fraction) => deps.progress(0.8 * fraction, 'lists of the teacher to choose from'),
       });
-      const rewards = await measurer.rewards(lists);
-      const rows: PerReaderRow[] = [];
-      for (const count of counts) {
-        // The first `count` of the same lists: what is compared is the choice, not the luck of the draw.
-        const chosen = rewards.map((ofReader) => bestIndex(ofReader.slice(0, count).map(({ total }) => total)));
-        const metrics = measurer.judge(await measurer.recall(lists.map((ofReader, i) => ofReader[chosen[i]].queries)));
-        measurer.readers.forEach((reader, i) =>
-          rows.push(row(reader.readerId, String(count), metrics[i], rewards[i][chosen[i]].total)),
-        );
-      }
       const recall = counts.map((count) => meanOf(rows, String(count)).toFixed(3));
       return {
         measured: await writeRows(artifacts, 'measured', rows, madeBy(input)),
@@ -169,19 +162,6 @@ function ofMethod(rows: readonly PerReaderRow[], method: string): PerReaderRow[]
 function meanOf(rows: readonly PerReaderRow[], method: string): number {
   const values = column(ofMethod(rows, method), 'recall@10');
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function row(reader_id: string, method: string, metrics: RankingMetrics, reward: number | null): PerReaderRow {
-  return { reader_id, method, ...metrics, reward };
-}
-
-/** The highest reward, the first among equals; a list without a judgement is chosen only when none has one. */
-function bestIndex(rewards: readonly (number | null)[]): number {
-  let best = 0;
-  rewards.forEach((reward, i) => {
-    if ((reward ?? Number.NEGATIVE_INFINITY) > (rewards[best] ?? Number.NEGATIVE_INFINITY)) best = i;
-  });
-  return best;
 }
 
 function headline({ capacity, bestOf, notRun }: Sweep): string {

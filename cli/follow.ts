@@ -11,6 +11,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { NewshoundError } from '../lib/errors.ts';
+import type { PaperPlan } from '../lib/pipeline/paper.ts';
 import { type Plan, type RunProgress, type RunResult, taskQueue, workflowId } from '../lib/pipeline/plan.ts';
 import type { Say } from '../infra/say.ts';
 import { withHeartbeats } from './heartbeats.ts';
@@ -24,7 +25,7 @@ export class RunFailed extends NewshoundError {
  * Starts the pipeline's workflow and gives its id. One that is running with the same plan is joined (it outlived a crash or a Ctrl-C);
  * one with another plan is ended first: what its steps have stored is reused.
  */
-export async function startRun(client: Client, plan: Plan, say: Say): Promise<string> {
+export async function startRun(client: Client, plan: Plan | PaperPlan, say: Say): Promise<string> {
   const id = workflowId(plan);
   const running = await runningPlan(client.workflow.getHandle(id));
   if (running === JSON.stringify(planDigest(plan))) {
@@ -36,7 +37,7 @@ export async function startRun(client: Client, plan: Plan, say: Say): Promise<st
     await client.workflow.getHandle(id).terminate('replaced by a run with other settings');
   }
   try {
-    await client.workflow.start('pipeline', pipelineOptions(plan));
+    await client.workflow.start('arms' in plan ? 'paper' : 'pipeline', pipelineOptions(plan));
     return id;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -97,11 +98,11 @@ async function runningPlan(handle: WorkflowHandle): Promise<string | null> {
 }
 
 /** How a plan's workflow is started, by hand and by schedule: what the UI shows and filters by. */
-export function pipelineOptions(plan: Plan) {
+export function pipelineOptions(plan: Plan | PaperPlan) {
   return {
     workflowId: workflowId(plan),
     taskQueue: taskQueue('control'),
-    args: [plan] as [Plan],
+    args: [plan] as [Plan | PaperPlan],
     memo: { plan: planDigest(plan) },
     staticSummary: `pipeline ${plan.pipeline}, profile ${plan.profile}, seed ${plan.seed}`,
     typedSearchAttributes: [
@@ -111,7 +112,7 @@ export function pipelineOptions(plan: Plan) {
   };
 }
 
-function planDigest(plan: Plan): string {
+function planDigest(plan: Plan | PaperPlan): string {
   return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
 }
 

@@ -26,12 +26,24 @@ export async function withHeartbeats(client: Client, workflowId: string, progres
 
 /** A child workflow knows its own share; what its activity does now stands behind what it has reached. */
 async function withChild(client: Client, step: StepState, child: string): Promise<StepState> {
-  const [{ fraction, headline }, beats] = await Promise.all([
-    client.workflow.getHandle(child).query<StageProgress>('progress'),
-    heartbeatsOf(client, child),
-  ]);
+  const answer = await client.workflow.getHandle(child).query<StageProgress | RunProgress>('progress');
+  if ('steps' in answer) return { ...step, ...asOneStep((await withHeartbeats(client, child, answer)).steps) };
+  const { fraction, headline } = answer;
+  const beats = await heartbeatsOf(client, child);
   const now = beats.map(({ message }) => message).find((message) => message !== '');
   return { ...step, fraction, headline: now === undefined ? headline : `${headline}: ${now}` };
+}
+
+/** A run of a pipeline that is itself a step (an arm of a paper run). */
+function asOneStep(steps: readonly StepState[]): Pick<StepState, 'fraction' | 'headline'> {
+  const done = steps.map(({ status, fraction }) =>
+    status === 'waiting' ? 0 : status === 'running' ? (fraction ?? 0) : 1,
+  );
+  const running = steps.filter(({ status }) => status === 'running');
+  return {
+    fraction: done.reduce((sum, share) => sum + share, 0) / steps.length,
+    headline: running.map(({ name, headline }) => (headline === '' ? name : `${name}: ${headline}`)).join('; '),
+  };
 }
 
 function withBeat(step: StepState, beat: Beat | null): StepState {

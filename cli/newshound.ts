@@ -38,6 +38,22 @@ program
   });
 
 program
+  .command('paper')
+  .description('measure every claim of the paper again, by arms that are compared, and write the page about them')
+  .option('--profile <name>', 'sizes and settings; default: the pipeline’s own')
+  .addOption(set)
+  .option('--hours <count>', 'of work; kept by leaving out seeds, then readers, then optional arms', (text) =>
+    Number(text),
+  )
+  .option('--to <folder>', 'where to write paper.md and its plots; default: the output folder')
+  .option('--no-workers', 'start no workers: others, elsewhere, do the work')
+  .action(async (options: { profile?: string; set: string[]; hours?: number; to?: string; workers: boolean }) => {
+    const { paper } = await import('./paper.ts');
+    const { profile = null, hours = null, to = null, set: words, workers } = options;
+    await paper({ config: config(), profile, set: words, hours, to, workers }, createDisplay(process.stdout));
+  });
+
+program
   .command('up')
   .description('keep servers and workers running until Ctrl-C: schedules fire, runs started elsewhere are worked on')
   .action(async () => (await import('./up.ts')).up(createDisplay(process.stdout)));

@@ -1,15 +1,16 @@
 /** The activities that workflows call, by the queue they run on. Types only: workflows import no code of theirs. */
 import type { ExperimentState } from '../lib/method/verdict.ts';
 import type { ServedModel } from '../lib/serving/served.ts';
-import type { StageInput, StageName, StageOutput } from '../lib/pipeline/stages.ts';
+import type { PaperPlan } from '../lib/pipeline/paper.ts';
+import type { Json, StageInput, StageName, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
 
 /** Light ones, in the control worker itself: the step cache and the record of runs. */
 export interface ControlActivities {
-  /** Looks a step up in the cache: its key, the digest of its code, and what it made the last time (null: it must run). */
+  /** Looks a step up in the cache: its key, the digest of its code, what it made the last time (null: it must run) and the seconds that took. */
   lookupStep(
     input: Omit<StageInput, 'code'>,
-  ): Promise<{ key: string | null; code: string; output: StageOutput | null }>;
+  ): Promise<{ key: string | null; code: string; output: StageOutput | null; seconds: number }>;
   /** Keeps what a step made under its key. */
   recordStep(record: { key: string; input: StageInput; output: StageOutput; seconds: number }): Promise<void>;
   /** Outputs of the last finished run of a pipeline and profile. Throws ArtifactMissing when there is none or one is missing. */
@@ -168,8 +169,33 @@ export interface PromoteActivities {
 }
 
 export interface Conclusion {
-  outcome: 'promoted' | 'rejected' | 'inconclusive' | 'rolled_back';
+  outcome: 'promoted' | 'rejected' | 'inconclusive' | 'rolled_back' | 'measured';
   reasons: string[];
   /** A person's name, or what rule decided. */
   decidedBy: string;
+}
+
+/** What the steps of one arm in one lane made; facts of cleaning and warm start only. */
+export interface CollectedArm {
+  arm: string;
+  world: number | null;
+  seed: number;
+  steps: { name: string; uses: string; outputs: Record<string, Ref>; facts: Record<string, Json> }[];
+}
+
+export interface PaperActivities {
+  /** One artifact of every reader's figures in every arm, and of what stands beside them. `seconds`: of work behind the arms. */
+  collectArms(call: {
+    run: string;
+    plan: PaperPlan;
+    arms: CollectedArm[];
+    notRun: { name: string; why: string }[];
+    seconds: number;
+  }): Promise<{ arms: Ref<'arms'> }>;
+  /** Every table and figure with intervals, and a verdict on each claim. */
+  judgePaper(call: {
+    run: string;
+    plan: PaperPlan;
+    arms: Ref<'arms'>;
+  }): Promise<{ paper: Ref<'paper'>; headline: string }>;
 }

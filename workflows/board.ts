@@ -15,7 +15,12 @@ export interface Board {
   setHeld(held: boolean, text: string): void;
 }
 
-export function openBoard(plan: Plan, run: string): Board {
+/** What is shown of a plan: its steps by name. */
+interface Shown extends Pick<Plan, 'pipeline' | 'profile' | 'seed'> {
+  steps: readonly { name: string; uses: string; summary: string }[];
+}
+
+export function openBoard(plan: Shown, run: string): Board {
   const states: Record<string, StepState> = Object.fromEntries(plan.steps.map((step) => [step.name, waiting(step)]));
   const startedAt = workflowInfo().startTime.getTime();
   let held = false;
@@ -54,7 +59,7 @@ export function openBoard(plan: Plan, run: string): Board {
   };
 }
 
-function waiting(step: Plan['steps'][number]): StepState {
+function waiting(step: Shown['steps'][number]): StepState {
   return {
     name: step.name,
     uses: step.uses,
@@ -67,6 +72,7 @@ function waiting(step: Plan['steps'][number]): StepState {
     child: null,
     outputs: {},
     facts: {},
+    work: null,
   };
 }
 

@@ -9,6 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { hasEnded, readySteps, skipReason } from '../lib/pipeline/dag.ts';
+import { settingsRead } from '../lib/pipeline/reads.ts';
 import type { Plan, PlanStep, RunResult, StepState } from '../lib/pipeline/plan.ts';
 import type { Settings } from '../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
@@ -105,15 +106,18 @@ async function runStep({ plan, step, run, board, taken }: StepRun): Promise<void
       inputs: inputsOf(step, board.states, taken),
     };
     const found = await control(`${step.name}: look in the cache`).lookupStep(asked);
-    if (found.output !== null) return end({ status: 'cached', ...found.output });
+    const { key } = found;
+    const work = (seconds: number): StepState['work'] => (key === null ? null : { key, seconds });
+    if (found.output !== null) return end({ status: 'cached', ...found.output, work: work(found.seconds) });
     const input: StageInput = { ...asked, code: found.code };
     const startedAt = Date.now();
     const output = await perform(step, input, board);
-    if (found.key !== null && output.reusable !== false) {
-      const seconds = (Date.now() - startedAt) / 1000;
-      await control(`${step.name}: keep for the cache`).recordStep({ key: found.key, input, output, seconds });
+    const seconds = (Date.now() - startedAt) / 1000;
+    if (key !== null && output.reusable !== false) {
+      await control(`${step.name}: keep for the cache`).recordStep({ key, input, output, seconds });
     }
-    end({ status: 'done', outputs: output.outputs, facts: output.facts, headline: output.headline });
+    const { outputs, facts, headline } = output;
+    end({ status: 'done', outputs, facts, headline, work: work(seconds) });
   } catch (error) {
     if (isCancellation(error)) end({ status: 'cancelled', headline: 'cancelled' });
     else end({ status: 'failed', headline: rootMessage(error) });
@@ -136,8 +140,7 @@ async function perform(step: PlanStep, input: StageInput, board: Board): Promise
 
 /** What the stage reads, and no more: a setting outside of its cache key cannot decide what it makes. */
 function settingsOf({ settings }: Plan, step: PlanStep): Settings {
-  const sections = step.reads.map((name) => [name, name === step.section ? step.settings : settings[name]]);
-  return Object.fromEntries(sections) as Settings;
+  return settingsRead({ ...settings, [step.section]: step.settings }, step.reads);
 }
 
 function inputsOf(step: PlanStep, states: Board['states'], taken: Record<string, Ref>): Record<string, Ref> {

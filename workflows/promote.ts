@@ -18,13 +18,13 @@ export async function promote({ input, queue }: StageRun): Promise<StageOutput> 
   const decisions = openDecisions();
   const on = (summary: string) => heavy<PromoteActivities>(queue, summary);
 
-  const control = await on('what is served now').readServing();
+  const control = settings.against === 'no_queries' ? null : await on('what is served now').readServing();
   try {
     const { days, last } = await experiment();
     const conclusion = await conclude(last);
     decisions.close(`the experiment has ended: ${conclusion.outcome}`);
     const output = await on('store the experiment').finishExperiment({ input, conclusion, days: days.map(summaryOf) });
-    return { ...output, reusable: conclusion.outcome === 'promoted' || conclusion.outcome === 'rejected' };
+    return { ...output, reusable: ['promoted', 'rejected', 'measured'].includes(conclusion.outcome) };
   } finally {
     await CancellationScope.nonCancellable(() => on('stop serving both arms').stopServing({ input }));
   }
@@ -83,6 +83,7 @@ export async function promote({ input, queue }: StageRun): Promise<StageOutput> 
       return { outcome: 'rolled_back', reasons: [reason || 'rolled back by hand'], decidedBy: by };
     }
     const { reasons } = last;
+    if (settings.against === 'no_queries') return { outcome: 'measured', reasons, decidedBy: 'nobody' };
     if (last.outcome === 'rollback') return { outcome: 'rolled_back', reasons, decidedBy: 'guardrail' };
     if (last.outcome === 'reject') return { outcome: 'rejected', reasons, decidedBy: 'metrics' };
     if (last.outcome !== 'promote') return { outcome: 'inconclusive', reasons, decidedBy: 'metrics' };

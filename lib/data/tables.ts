@@ -56,6 +56,22 @@ export const schemas = {
       reward: 'number?',
     },
   },
+  arms: {
+    name: 'arms',
+    columns: {
+      arm: 'text',
+      world: 'integer',
+      seed: 'integer',
+      reader_id: 'text',
+      method: 'text',
+      'recall@5': 'number',
+      'recall@10': 'number',
+      'ndcg@5': 'number',
+      'ndcg@10': 'number',
+      mrr: 'number',
+      reward: 'number?',
+    },
+  },
   exposures: {
     name: 'exposures',
     columns: {

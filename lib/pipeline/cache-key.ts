@@ -1,5 +1,6 @@
 /** The key under which a step's outputs are kept: everything that they depend on. */
 import { createHash } from 'node:crypto';
+import { settingsRead } from './reads.ts';
 import { type Json, type StageInput, type StageSpec, stages } from './stages.ts';
 
 /** What outside the settings and inputs a step depends on: digests of model folders and of the source, by name. */
@@ -8,14 +9,10 @@ export type Outside = Readonly<Record<string, string>>;
 /** SHA-256 of the stage, its settings sections, seed, input digests, code, and what it reads from outside. */
 export function cacheKey(input: StageInput, outside: Outside): string {
   const stage: StageSpec = stages[input.stage];
-  const settings = [stage.section, ...(stage.alsoReads ?? [])].map((section) => [
-    section,
-    input.settings[section as keyof StageInput['settings']],
-  ]);
   const material = {
     format: 1,
     stage: input.stage,
-    settings: Object.fromEntries(settings),
+    settings: settingsRead(input.settings, [stage.section, ...(stage.alsoReads ?? [])]),
     seed: input.seed,
     inputs: Object.fromEntries(Object.entries(input.inputs).map(([name, ref]) => [name, ref.digest])),
     code: input.code,

@@ -65,7 +65,9 @@ export function parseConfig(text: string, file: string): Config {
         `there is no pipeline "${from}". ${suggestion(from, [...pipelines.keys()])}`,
       );
     }
-    buildSteps(source, spec, profiles.get(spec.profile)?.layers ?? [], resolved.get(spec.profile) as Settings);
+    const layers = profiles.get(spec.profile)?.layers ?? [];
+    buildSteps(source, spec, layers, resolved.get(spec.profile) as Settings);
+    for (const { layer } of spec.arms) resolveSettings([...layers, layer]);
   }
   return { file, pipelines, profiles, source };
 }
@@ -78,6 +80,8 @@ export function createPlan(config: Config, request: PlanRequest): Plan {
       `${config.file} has no pipeline "${request.pipeline}". ${suggestion(request.pipeline, [...config.pipelines.keys()])}`,
     );
   }
+  if (spec.arms.length > 0)
+    throw new ConfigError(`pipeline "${spec.name}" has arms: run it with newshound paper (npm run paper)`);
   const profileName = request.profile ?? spec.profile;
   const profile = config.profiles.get(profileName);
   if (!profile) {

@@ -1,4 +1,5 @@
 /** One pipeline of pipelines.yaml: its steps, checked against the stages and against each other. */
+import { type ArmSpec, readArms } from './arm-spec.ts';
 import { parseCondition } from './condition.ts';
 import { ancestors, findCycle } from './dag.ts';
 import { suggestion } from './nearest.ts';
@@ -17,6 +18,8 @@ export interface PipelineSpec {
   schedule: string | null;
   takes: { from: string; outputs: string[] } | null;
   steps: StepSpec[];
+  /** Ways to run the steps that a paper run compares; of an ordinary pipeline none. */
+  arms: ArmSpec[];
 }
 
 interface StepSpec {
@@ -30,7 +33,7 @@ interface StepSpec {
 /** Reads `pipelines.NAME`. Throws ConfigError at the first thing that is wrong. */
 export function readPipeline(source: YamlSource, name: string): PipelineSpec {
   const path = ['pipelines', name];
-  onlyKeys(source, path, ['description', 'profile', 'schedule', 'takes', 'steps'], `pipeline ${name}`);
+  onlyKeys(source, path, ['description', 'profile', 'schedule', 'takes', 'steps', 'arms'], `pipeline ${name}`);
   const value = source.layer(path).value as Record<string, unknown>;
   if (!/^[a-z][a-z0-9-]*$/.test(name)) {
     throw source.error(path, `"${name}" cannot name a pipeline: use small letters, digits and -`, true);
@@ -54,6 +57,11 @@ export function readPipeline(source: YamlSource, name: string): PipelineSpec {
     schedule: optionalText(source, [...path, 'schedule']),
     takes: readTakes(source, [...path, 'takes'], value['takes']),
     steps,
+    arms: readArms(
+      source,
+      [...path, 'arms'],
+      steps.map((step) => step.name),
+    ),
   };
 }
 
@@ -97,7 +105,7 @@ export function buildSteps(
       summary: stage.summary,
       section,
       settings: withOwn(source, pathOf(i, 'with'), section, layers, settings)[section],
-      reads: [section, ...((stage.alsoReads ?? []) as (keyof Settings)[])],
+      reads: [section, ...(stage.alsoReads ?? [])],
       inputs: inputs(source, spec, step, stage, pathOf(i)),
     };
   });

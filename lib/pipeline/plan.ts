@@ -24,8 +24,8 @@ export interface PlanStep {
   /** The section of settings that belongs to this step's stage, defaults and `with` filled in. */
   section: keyof Settings;
   settings: Settings[keyof Settings];
-  /** The sections that its stage sees: those of its cache key, so that nothing else can decide what it makes. */
-  reads: (keyof Settings)[];
+  /** The sections (or `section.key`) that its stage sees: those of its cache key, so that nothing else can decide what it makes. */
+  reads: string[];
   /** Which step gives each input; `null`: the pipeline takes it from an earlier run. Optional inputs that nobody gives are absent. */
   inputs: Record<string, { from: string | null; optional: boolean }>;
 }
@@ -58,6 +58,8 @@ export interface StepState {
   child: string | null;
   outputs: Record<string, Ref>;
   facts: Record<string, Json>;
+  /** Its key in the step cache and the seconds of work that it took when it ran; null: not known. */
+  work: { key: string; seconds: number } | null;
 }
 
 /** What the pipeline's `progress` query answers. */

@@ -3,16 +3,18 @@ import { parse as parseYamlValue } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../errors.ts';
 import { nearest } from './nearest.ts';
+import { paperSettings } from './paper-settings.ts';
 import { isRecord, type Layer, type Path, valueAt } from './source.ts';
 import type { Settings } from './stage-settings.ts';
 import { stages } from './stages.ts';
 
-/** Names of the sections of settings, in the order of the stages. */
-export const sections = Object.values(stages).map((stage) => stage.section) as (keyof Settings)[];
+const sectionSchemas = new Map<string, z.ZodType>([
+  ...Object.values(stages).map((stage): [string, z.ZodType] => [stage.section, stage.settings]),
+  ['paper', paperSettings],
+]);
 
-const sectionSchemas = new Map<string, z.ZodType>(
-  Object.values(stages).map((stage) => [stage.section, stage.settings]),
-);
+/** Names of the sections of settings: those of the stages in their order, then that of paper runs. */
+export const sections = [...sectionSchemas.keys()] as (keyof Settings)[];
 
 /** Merges layers (later ones win, objects key by key) and fills in defaults. Throws ConfigError at the layer that is wrong. */
 export function resolveSettings(layers: readonly Layer[]): Settings {

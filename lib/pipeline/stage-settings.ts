@@ -3,6 +3,7 @@
  * them). No default lives anywhere else, but for what the tensor engine chooses where nothing is set.
  */
 import { z } from 'zod';
+import type { PaperSettings } from './paper-settings.ts';
 
 const positive = z.number().int().positive();
 const fraction = z.number().min(0).max(1);
@@ -31,6 +32,11 @@ export const cleanSettings = z.strictObject({
   batch: positive.default(64),
   learningRate: z.number().positive().default(2e-3),
   threshold: fraction.default(0.5).describe('drop a signal whose probability of noise is above this'),
+  kinds: z
+    .array(z.enum(['search', 'page', 'click']))
+    .min(1)
+    .default(['search', 'page', 'click'])
+    .describe('signals of other kinds are left out: what a portal without these logs would know'),
 });
 
 export const indexSettings = z.strictObject({
@@ -213,7 +219,25 @@ export const evaluateSettings = z.strictObject({
     .prefault({}),
 });
 
+export const measureSettings = z.strictObject({
+  method: z
+    .enum(['teacher', 'student', 'best_of'])
+    .default('teacher')
+    .describe('whose lists are measured; best_of: of N lists of the teacher the one of the highest reward'),
+  readers: positive.default(100_000).describe('test readers that are measured, the first ones by id'),
+  bestOf: z.array(positive).default([1, 2, 4, 8, 16, 32]).describe('best_of: the N'),
+});
+
+export const rateSettings = z.strictObject({
+  readers: positive.default(200).describe('test readers that each model writes a list for in one turn'),
+  turns: positive.default(5).describe('how often teacher and student take turns'),
+});
+
 export const promoteSettings = z.strictObject({
+  against: z
+    .enum(['served', 'no_queries'])
+    .default('served')
+    .describe('control: what is served now, or the portal without queries; after the latter nothing is promoted'),
   readers: positive.default(4000).describe('simulated readers (world)'),
   days: positive.default(7),
   daySeconds: z.number().min(0).default(2).describe('wall time of a day: compressed in the demo'),
@@ -262,6 +286,8 @@ export type TeacherSettings = z.infer<typeof teacherSettings>;
 export type SweepSettings = z.infer<typeof sweepSettings>;
 export type StudentSettings = z.infer<typeof studentSettings>;
 export type EvaluateSettings = z.infer<typeof evaluateSettings>;
+export type MeasureSettings = z.infer<typeof measureSettings>;
+export type RateSettings = z.infer<typeof rateSettings>;
 export type PromoteSettings = z.infer<typeof promoteSettings>;
 export type PublishSettings = z.infer<typeof publishSettings>;
 
@@ -274,6 +300,9 @@ export interface Settings {
   sweep: SweepSettings;
   student: StudentSettings;
   evaluate: EvaluateSettings;
+  measure: MeasureSettings;
+  rate: RateSettings;
   promote: PromoteSettings;
   publish: PublishSettings;
+  paper: PaperSettings;
 }

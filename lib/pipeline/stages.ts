@@ -5,8 +5,10 @@ import {
   cleanSettings,
   evaluateSettings,
   indexSettings,
+  measureSettings,
   promoteSettings,
   publishSettings,
+  rateSettings,
   sourceSettings,
   studentSettings,
   sweepSettings,
@@ -26,7 +28,7 @@ export interface StageSpec {
   runs: 'activity' | 'workflow';
   queue: 'cpu' | 'tensor';
   summary: string;
-  /** Other sections that the stage reads (part of its cache key). */
+  /** Other sections that the stage reads, or `section.key` where it reads one part only (in its cache key). */
   alsoReads?: readonly string[];
 }
 
@@ -66,7 +68,7 @@ export const stages = {
     runs: 'activity',
     queue: 'tensor',
     summary: 'Supervised start of teacher and student on weak labels',
-    alsoReads: ['teacher'],
+    alsoReads: ['teacher.rollout'],
   },
   teacher: {
     section: 'teacher',
@@ -95,7 +97,7 @@ export const stages = {
     runs: 'workflow',
     queue: 'tensor',
     summary: 'On-policy distillation, with supervised distillation beside it',
-    alsoReads: ['teacher'],
+    alsoReads: ['teacher.rollout'],
   },
   evaluate: {
     section: 'evaluate',
@@ -115,7 +117,27 @@ export const stages = {
     runs: 'activity',
     queue: 'tensor',
     summary: 'Rank test readers with every method; decide the gate',
-    alsoReads: ['teacher'],
+    alsoReads: ['teacher.rollout', 'teacher.judge', 'teacher.weights'],
+  },
+  measure: {
+    section: 'measure',
+    settings: measureSettings,
+    consumes: ['cleaned', 'encoder', 'index', 'teacher', 'student?'],
+    produces: { measured: 'measured' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Rank test readers with one policy, and with the best of N of its lists',
+    alsoReads: ['teacher.rollout', 'teacher.judge', 'teacher.weights'],
+  },
+  rate: {
+    section: 'rate',
+    settings: rateSettings,
+    consumes: ['cleaned', 'teacher', 'student'],
+    produces: { rate: 'rate' },
+    runs: 'activity',
+    queue: 'tensor',
+    summary: 'Readers a second that teacher and student write lists for, in turns',
+    alsoReads: ['teacher.rollout'],
   },
   promote: {
     section: 'promote',
@@ -125,7 +147,7 @@ export const stages = {
     runs: 'workflow',
     queue: 'cpu',
     summary: 'A/B test, approval, promotion or rollback',
-    alsoReads: ['teacher', 'source'],
+    alsoReads: ['teacher.rollout', 'source'],
   },
   publish: {
     section: 'publish',
@@ -145,7 +167,7 @@ export const stages = {
     runs: 'activity',
     queue: 'tensor',
     summary: 'Queries of all readers, student checkpoint, model card',
-    alsoReads: ['teacher'],
+    alsoReads: ['teacher.rollout'],
   },
 } as const satisfies Record<string, StageSpec>;
 

@@ -15,6 +15,9 @@ export const kinds = {
   sweep: 'capacity and best-of-N results',
   evaluation: 'ranking of every method on test readers, with the gate',
   experiment: 'exposures, metrics and outcome of an A/B test',
+  rate: 'readers a second that teacher and student write lists for, by turn',
+  arms: 'what the arms of a paper run measured: figures of every reader by arm, and what stands beside them',
+  paper: 'figures of every table and claim of the paper, with verdicts',
   queries: 'queries of all readers',
   published: 'what leaves the pipeline: queries, student, model card, report',
 } as const;

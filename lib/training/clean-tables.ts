@@ -50,7 +50,7 @@ export interface CleanerResult {
 export async function cleanTables(source: CanonicalTables, plan: CleaningPlan): Promise<CleaningResult> {
   const { settings } = plan;
   plan.progress(0, 'masking personal data');
-  const { signals, masked } = maskSignals(source.signals);
+  const { signals, masked } = maskSignals(source.signals.filter(({ kind }) => settings.kinds.includes(kind)));
   const quarantine = source.quarantine.map((row) => ({ ...row, text: maskPersonalData(row.text).text }));
   const tables = { ...source, signals, quarantine };
   const result = { masked, signals: signals.length };

@@ -63,9 +63,18 @@ export interface Sweep {
   notRun: { model: string; why: string }[];
 }
 
+/** What `rate` writes as rate.json. */
+export interface ServingRate {
+  /** Readers of one turn. */
+  readers: number;
+  /** `perSecond`: readers a second, of each turn; both models in every turn, one after the other. */
+  models: { name: 'teacher' | 'student'; parameters: number; threads: number; perSecond: number[] }[];
+}
+
 /** What `promote` writes as experiment.json. */
 export interface Experiment {
-  outcome: 'promoted' | 'rejected' | 'inconclusive' | 'rolled_back';
+  /** measured: a test against the portal without queries ran to its end; nothing was to be decided. */
+  outcome: 'promoted' | 'rejected' | 'inconclusive' | 'rolled_back' | 'measured';
   reasons: string[];
   decidedBy: string;
   readers: { control: number; treatment: number };

@@ -27,6 +27,7 @@ function step(name: string, change: Partial<StepState>): StepState {
     headline: '',
     child: null,
     outputs: {},
+    work: null,
     facts: {},
     ...change,
   };

@@ -1,0 +1,57 @@
+/** Best of N: what choosing among more lists of one policy brings. */
+import type { PerReaderRow } from '../lib/data/rows.ts';
+import type { RankingMetrics } from '../lib/method/metrics.ts';
+import type { Label } from '../lib/random.ts';
+import type { LanguageModel } from '../lib/tensor/language-model.ts';
+import type { Measurer } from './measurer.ts';
+
+export interface BestOf {
+  /** The N, ascending. */
+  counts: readonly number[];
+  /** Random stream of the lists. */
+  stream: Label;
+  progress: (fraction: number) => void;
+}
+
+/** Every reader's figures for every N; the method of a row is N in digits. */
+export async function bestOfRows(
+  measurer: Measurer,
+  model: LanguageModel,
+  { counts, stream, progress }: BestOf,
+): Promise<PerReaderRow[]> {
+  const lists = await measurer.write(model, { samples: counts[counts.length - 1], stream, progress });
+  const rewards = await measurer.rewards(lists);
+  const rows: PerReaderRow[] = [];
+  for (const count of counts) {
+    // The first `count` of the same lists: what is compared is the choice, not the luck of the draw.
+    const chosen = rewards.map((ofReader) => bestIndex(ofReader.slice(0, count).map(({ total }) => total)));
+    const metrics = measurer.judge(await measurer.recall(lists.map((ofReader, i) => ofReader[chosen[i]].queries)));
+    measurer.readers.forEach((reader, i) =>
+      rows.push(measuredRow(reader.readerId, String(count), metrics[i], rewards[i][chosen[i]].total)),
+    );
+  }
+  return rows;
+}
+
+/** N without repetition, ascending. */
+export function ascending(counts: readonly number[]): number[] {
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+export function measuredRow(
+  reader_id: string,
+  method: string,
+  metrics: RankingMetrics,
+  reward: number | null,
+): PerReaderRow {
+  return { reader_id, method, ...metrics, reward };
+}
+
+/** The highest reward, the first among equals; a list without a judgement is chosen only when none has one. */
+function bestIndex(rewards: readonly (number | null)[]): number {
+  let best = 0;
+  rewards.forEach((reward, i) => {
+    if ((reward ?? Number.NEGATIVE_INFINITY) > (rewards[best] ?? Number.NEGATIVE_INFINITY)) best = i;
+  });
+  return best;
+}

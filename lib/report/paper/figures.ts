@@ -1,0 +1,112 @@
+/** What a paper run found: the JSON of its artifacts. */
+import type { PerReaderRow } from '../../data/rows.ts';
+import type { Interval } from '../../method/bootstrap.ts';
+import type { RankingMetrics } from '../../method/metrics.ts';
+import type { PaperPlan } from '../../pipeline/paper.ts';
+import type { Json } from '../../pipeline/stages.ts';
+import type { Experiment, ServingRate } from '../../training/results.ts';
+
+/** One reader's figures by one method in one arm of one lane. World 0: a source that is not generated. */
+export interface ArmRow extends PerReaderRow {
+  arm: string;
+  world: number;
+  seed: number;
+}
+
+interface OfLane {
+  world: number;
+  seed: number;
+}
+
+/** What stands beside the readers' figures. */
+export interface Beside {
+  experiments: (OfLane & Pick<Experiment, 'readers' | 'srmP' | 'metrics'>)[];
+  /** Facts of the step clean of the main arm. */
+  cleaning: (OfLane & { facts: Record<string, Json> })[];
+  /** Parameters of the teacher by arm. */
+  parameters: Record<string, number>;
+}
+
+/** What depends on the machine and the day: not among the results. */
+export interface RunRecord {
+  run: string;
+  profile: string;
+  /** SHA-256 of the plan. */
+  plan: string;
+  /** Of work, interruptions left out. */
+  seconds: number;
+  hours: number;
+  shrunk: string[];
+  impossible: string[];
+  notRun: { name: string; why: string }[];
+  rates: (OfLane & { rate: ServingRate })[];
+}
+
+export type Verdict = 'holds' | 'does not hold' | 'cannot be told at this n' | 'not measured';
+
+export interface ClaimResult {
+  id: string;
+  words: string;
+  paper: string;
+  /** Means of both sides; null: not measured. */
+  ours: number | null;
+  other: number | null;
+  difference: Interval | null;
+  /** After Holm. */
+  p: number | null;
+  /** The difference in standard deviations of one reader's difference. */
+  standardised: number | null;
+  seeds: number;
+  readers: number;
+  worlds: { world: number; difference: number }[];
+  verdict: Verdict;
+  reason: string;
+}
+
+export interface TableRow {
+  title: string;
+  /** What the paper has for it, by metric. */
+  paper: Partial<Record<keyof RankingMetrics, number>>;
+  metrics: Record<keyof RankingMetrics, Interval>;
+  seeds: number;
+  readers: number;
+}
+
+export interface Curve {
+  points: (Interval & { x: number; name: string })[];
+  /** y = coefficient · x^exponent, and what it predicts of the last point from the others. */
+  fit: { formula: string; exponent: Interval; predicted: number; measured: number } | null;
+}
+
+export interface AbTest {
+  metric: string;
+  words: string;
+  paper: string;
+  relative: Interval;
+  p: number;
+  readers: { control: number; treatment: number };
+  verdict: Verdict;
+}
+
+/** Everything that a second run must find again. */
+export interface PaperResults {
+  source: PaperPlan['source']['kind'];
+  lanes: PaperPlan['lanes'];
+  claims: ClaimResult[];
+  tables: Record<TableName, TableRow[]>;
+  capacity: Curve;
+  bestOf: Curve;
+  abTest: AbTest[];
+  cleaning: Beside['cleaning'];
+}
+
+export const tableNames = ['main', 'distillation', 'rewards', 'capacity', 'best_of', 'cleaning', 'products'] as const;
+export type TableName = (typeof tableNames)[number];
+
+/** figures.json */
+export interface PaperFigures {
+  /** SHA-256 of `results`: equal for two runs that found the same. */
+  digest: string;
+  results: PaperResults;
+  record: RunRecord;
+}

@@ -1,0 +1,176 @@
+/** docs/paper.md: every claim of the paper beside what was measured, from the figures of one run. */
+import { rankingMetricNames } from '../../method/metrics.ts';
+import { duration, written } from '../text.ts';
+import type { ClaimResult, PaperFigures, TableName, TableRow } from './figures.ts';
+import type { PaperPlot } from './plots.ts';
+import { rateSection } from './rate.ts';
+
+const titles: Record<TableName, { title: string; words: string }> = {
+  main: {
+    title: 'Main table',
+    words: 'Every method ranks the fresh articles for the same test readers; what they clicked next is the answer.',
+  },
+  distillation: { title: 'Distillation', words: 'The same student by how it learnt from the teacher.' },
+  rewards: { title: 'Rewards', words: 'The teacher trained with all five rewards, and without one of them.' },
+  capacity: { title: 'Size of the model', words: 'The teacher from base models of other sizes, trained alike.' },
+  best_of: {
+    title: 'Best of N lists',
+    words: 'Of N lists of the teacher the one of the highest reward; the first N of the same lists.',
+  },
+  cleaning: {
+    title: 'Cleaning',
+    words: 'The teacher trained and asked with cleaned signals, and with signals as they came.',
+  },
+  products: {
+    title: 'Signals of several products',
+    words: 'The teacher trained and asked with signals of some products only.',
+  },
+};
+
+/** The page as Markdown. `folder`: where the plots are, seen from the page. */
+export function renderPaperPage(figures: PaperFigures, plots: readonly PaperPlot[], folder: string): string {
+  const { results, record } = figures;
+  const sections = [
+    introduction(figures),
+    claimsSection(results.claims),
+    leftOut(figures),
+    ...(Object.keys(titles) as TableName[]).flatMap((name) =>
+      results.tables[name].length === 0
+        ? []
+        : [tableSection(name, results.tables[name]), fitSection(name, figures), plotsOf(name, plots, folder)],
+    ),
+    cleaningSection(figures),
+    rateSection(record.rates),
+    abTestSection(figures),
+    statistics,
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function introduction({ digest, results, record }: PaperFigures): string {
+  const seeds = [...new Set(results.lanes.map(({ seed }) => seed))];
+  const worlds = [...new Set(results.lanes.map(({ world }) => world))].filter((world) => world !== null);
+  const data =
+    worlds.length === 0 ? `source ${results.source}` : `generated ${many(worlds.length, 'world')} ${worlds.join(', ')}`;
+  return `# The paper's claims, tested
+
+What [arXiv 2602.15005](https://arxiv.org/abs/2602.15005) reports, beside what this code measures. The paper's models have 32 and 0.5 thousand million parameters and read a
+portal's logs; ours are small and read ${worlds.length === 0 ? 'a folder of logs' : 'generated worlds'}: compare directions, not heights. Made by \`newshound paper\`; do not edit.
+
+Profile ${record.profile}, ${data}, ${many(seeds.length, 'seed')} ${seeds.join(', ')}; ${duration(record.seconds)} of work of ${record.hours} hours allowed. Run \`${record.run}\`, plan \`${record.plan.slice(0, 12)}\`,
+results \`${digest.slice(0, 12)}\`. Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.`;
+}
+
+function claimsSection(claims: readonly ClaimResult[]): string {
+  const rows = claims.map(({ words, paper, ours, other, difference, p, seeds, readers, verdict }) => [
+    words,
+    paper,
+    ours === null || other === null ? '' : `${signless(ours)} v ${signless(other)}`,
+    difference === null ? '' : written(difference),
+    p === null ? '' : p.toPrecision(2),
+    readers === 0 ? '' : `${many(readers, 'reader')} × ${many(seeds, 'seed')}`,
+    `**${verdict}**`,
+  ]);
+  const details = claims.map(
+    ({ words, reason, standardised }) =>
+      `- ${words}: ${reason}${standardised === null ? '' : `; effect ${standardised.toFixed(3)} standard deviations of a reader`}.`,
+  );
+  return `## Claims
+
+Recall@10, reader by reader. p is two-sided, after Holm over all claims that were measured.
+
+${table(['claim', 'the paper', 'ours', 'difference', 'p', 'n', 'verdict'], rows)}
+
+<details><summary>Each verdict with its figures</summary>
+
+${details.join('\n')}
+
+</details>`;
+}
+
+function leftOut({ record: { shrunk, notRun, impossible } }: PaperFigures): string {
+  const lines = [
+    ...shrunk.map((what) => `To keep the hours: ${what}.`),
+    ...impossible.map((arm) => `This source cannot be asked: arm ${arm}.`),
+    ...notRun.map(({ name, why }) => `Arm ${name} was not run: ${why}.`),
+  ];
+  return `## What was left out\n\n${lines.length === 0 ? 'Nothing: every arm was run with every seed.' : lines.map((line) => `- ${line}`).join('\n')}`;
+}
+
+function tableSection(name: TableName, rows: readonly TableRow[]): string {
+  const metrics = name === 'main' ? rankingMetricNames : (['recall@10', 'ndcg@10'] as const);
+  const cells = rows.map(({ title, paper, metrics: of }) => [
+    title,
+    ...metrics.flatMap((metric) => [paper[metric]?.toFixed(3) ?? '', written(of[metric])]),
+  ]);
+  const head = metrics.flatMap((metric) => [`${metric}, paper`, 'ours']);
+  const { title, words } = titles[name];
+  const least = Math.min(...rows.map(({ readers }) => readers));
+  const most = Math.max(...rows.map(({ readers }) => readers));
+  const n = least === most ? many(most, 'reader') : `${least.toLocaleString('en')} to ${many(most, 'reader')}`;
+  return `## ${title}\n\n${words} ${n}, ${many(Math.min(...rows.map(({ seeds }) => seeds)), 'seed')} at least.\n\n${table(['', ...head], cells)}`;
+}
+
+function fitSection(name: TableName, { results }: PaperFigures): string {
+  const fit = name === 'capacity' ? results.capacity.fit : name === 'best_of' ? results.bestOf.fit : null;
+  if (fit === null) return '';
+  return `Fitted: ${fit.formula}, exponent ${written(fit.exponent)} (resampled readers). From the other points the last one is predicted at ${fit.predicted.toFixed(3)}; measured is ${fit.measured.toFixed(3)}.`;
+}
+
+function plotsOf(name: TableName, plots: readonly PaperPlot[], folder: string): string {
+  return plots
+    .filter((plot) => plot.table === name)
+    .map(({ file, label }) => `![${label}](${folder}/${file})`)
+    .join('\n');
+}
+
+function cleaningSection({ results: { cleaning } }: PaperFigures): string {
+  if (cleaning.length === 0) return '';
+  const rows = cleaning.map(({ world, seed, facts }) => [
+    String(world),
+    String(seed),
+    ...['precision', 'recall', 'dropped_share'].map((fact) => {
+      const value = facts[fact];
+      return typeof value === 'number' ? value.toFixed(3) : 'unknown';
+    }),
+  ]);
+  return `### The cleaner\n\nPrecision and recall of dropping noise, on signals of test readers, and the share of signals that it drops.\n\n${table(['world', 'seed', 'precision', 'recall', 'dropped'], rows)}`;
+}
+
+function abTestSection({ results: { abTest } }: PaperFigures): string {
+  if (abTest.length === 0) return '';
+  const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
+  const rows = abTest.map(({ words, paper, relative, p, readers, verdict }) => [
+    words,
+    paper,
+    `${percent(relative.mean)} [${percent(relative.low)}, ${percent(relative.high)}]`,
+    p.toPrecision(2),
+    `${readers.treatment.toLocaleString('en')} v ${readers.control.toLocaleString('en')}`,
+    `**${verdict}**`,
+  ]);
+  return `## A/B test
+
+The student's queries as an added recall path, against a portal without them; simulated readers of the world, one test a lane, taken together by precision; Holm over the three.
+
+${table(['claim', 'the paper', 'change', 'p', 'readers treated v control', 'verdict'], rows)}`;
+}
+
+const statistics = `## How it is counted
+
+Seeds and readers are both drawn from populations that a claim is about, so an interval has both: the two-way analysis of variance of \`lib/method/hierarchy.ts\`, each world counting the same. A verdict
+is "holds" where the difference is above zero after Holm's adjustment over the claims that were measured, "does not hold" where it is below, and else "cannot be told at this n". The claims and what
+each compares are in \`lib/report/paper/claims.ts\`, the arms in \`pipelines.yaml\`.`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function signless(value: number): string {
+  return value.toFixed(3);
+}
+
+function many(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+}

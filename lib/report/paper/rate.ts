@@ -1,0 +1,56 @@
+/** How fast teacher and student write: readers a second, and their ratio beside the ratio of their sizes. */
+import { tTest, variance } from '../../method/statistics.ts';
+import type { RunRecord, Verdict } from './figures.ts';
+
+export interface RateComparison {
+  /** Readers a second, mean over all turns. */
+  teacher: number;
+  student: number;
+  parameters: { teacher: number; student: number };
+  /** Student's rate over the teacher's in the same turn, geometric mean. */
+  ratio: { mean: number; low: number; high: number };
+  turns: number;
+  /** Of the claim that the ratio is at least half the ratio of sizes (the paper: 33 at 64). */
+  verdict: Verdict;
+}
+
+/** Null where no rate was measured. */
+export function compareRates(rates: RunRecord['rates']): RateComparison | null {
+  if (rates.length === 0) return null;
+  const of = (name: 'teacher' | 'student') =>
+    rates.flatMap(({ rate }) => rate.models.filter((model) => model.name === name));
+  const [teachers, students] = [of('teacher'), of('student')];
+  const perSecond = (models: typeof teachers): number[] => models.flatMap((model) => model.perSecond);
+  const slow = perSecond(teachers);
+  const ratios = perSecond(students).map((fast, i) => Math.log(fast / slow[i]));
+  const parameters = { teacher: teachers[0].parameters, student: students[0].parameters };
+  const half = Math.log(parameters.teacher / parameters.student / 2);
+  const center = average(ratios);
+  const error = Math.sqrt(variance(ratios) / ratios.length);
+  const { low, high } =
+    ratios.length < 2 ? { low: -Infinity, high: Infinity } : tTest(center, error, ratios.length - 1);
+  return {
+    teacher: average(slow),
+    student: average(perSecond(students)),
+    parameters,
+    ratio: { mean: Math.exp(center), low: Math.exp(low), high: Math.exp(high) },
+    turns: ratios.length,
+    verdict: low > half ? 'holds' : high < half ? 'does not hold' : 'cannot be told at this n',
+  };
+}
+
+export function rateSection(rates: RunRecord['rates']): string {
+  const compared = compareRates(rates);
+  if (compared === null) return '';
+  const { teacher, student, parameters, ratio, turns, verdict } = compared;
+  const sizes = parameters.teacher / parameters.student;
+  return `## Serving rate
+
+Lists for the same readers, teacher and student in turns (${turns} turns): ${teacher.toFixed(1)} readers a second of the teacher (${parameters.teacher.toLocaleString('en')} parameters), ${student.toFixed(1)} of the student (${parameters.student.toLocaleString('en')}).
+The student is ${ratio.mean.toFixed(2)} times as fast [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}] at ${sizes.toFixed(2)} times fewer parameters; the paper's is 33 times as fast at 64 times fewer.
+That the ratio is at least half the ratio of sizes: **${verdict}**. Measured on this machine, on this day: not part of the results' digest.`;
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

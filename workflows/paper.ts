@@ -1,0 +1,123 @@
+/** A paper run: every arm in every lane as a run of the pipeline, then one table of what they measured, then the verdicts. */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { type ArmRun, armRuns, type PaperPlan, workSeconds } from '../lib/pipeline/paper.ts';
+import type { RunResult, StepState } from '../lib/pipeline/plan.ts';
+import type { Ref } from '../lib/store/ref.ts';
+import type { CollectedArm, PaperActivities } from './activities.ts';
+import { type Board, openBoard } from './board.ts';
+import { rootMessage } from './failure-message.ts';
+import type { pipeline } from './pipeline.ts';
+import { control, heavy } from './proxies.ts';
+
+/**
+ * One arm after another: there is one tensor worker, and it keeps the learner it has in hand. What an arm has made, the next ones take
+ * from the step cache. An optional arm that fails is reported, any other ends the run; a run that is started again goes on from there.
+ */
+export async function paper(plan: PaperPlan): Promise<RunResult> {
+  const run = workflowInfo().firstExecutionRunId;
+  const arms = armRuns(plan);
+  const board = openBoard({ ...plan, steps: [...arms.map(asStep), collecting] }, run);
+  const ended: { arm: ArmRun; result: RunResult }[] = [];
+  const notRun: { name: string; why: string }[] = [];
+
+  for (const arm of arms) {
+    const why =
+      outOfTime(plan, arms, ended, arm) ?? (await runArm(arm, board, (result) => ended.push({ arm, result })));
+    if (why === null) continue;
+    notRun.push({ name: arm.name, why });
+    board.set(arm.name, { status: 'skipped', endedAt: Date.now(), headline: why });
+  }
+
+  board.set(collecting.name, { status: 'running', startedAt: Date.now() });
+  const on = (summary: string) => heavy<PaperActivities>('cpu', summary);
+  const seconds = workSeconds(ended.map(({ result }) => result));
+  const collected = { run, plan, arms: ended.map(collectedArm), notRun, seconds };
+  const { arms: measured } = await on('one table of what every arm measured').collectArms(collected);
+  const { paper: figures, headline } = await on('intervals and verdicts').judgePaper({ run, plan, arms: measured });
+  board.set(collecting.name, { status: 'done', endedAt: Date.now(), headline, outputs: { paper: figures } });
+
+  const outputs: Record<string, Ref> = { arms: measured, paper: figures };
+  await control('keep the run').recordRun({ pipeline: plan.pipeline, profile: plan.profile, run, outputs });
+  return {
+    run,
+    pipeline: plan.pipeline,
+    profile: plan.profile,
+    seed: plan.seed,
+    seconds: (Date.now() - workflowInfo().startTime.getTime()) / 1000,
+    steps: Object.values(board.states).map((state) => ({ ...state, facts: {} })),
+    outputs,
+  };
+}
+
+const collecting = { name: 'verdicts', uses: 'paper', summary: 'Every table and figure, and a verdict on each claim' };
+
+function asStep({ name, arm, plan }: ArmRun): typeof collecting {
+  return { name, uses: arm, summary: `arm ${arm}: ${plan.steps.map((step) => step.name).join(', ')}` };
+}
+
+/** Runs an arm to its end; why it gave nothing, or null. Throws where the run cannot do without it. */
+async function runArm(arm: ArmRun, board: Board, keep: (result: RunResult) => void): Promise<string | null> {
+  const workflowId = `${workflowInfo().workflowId}/${arm.name}`;
+  board.set(arm.name, { status: 'running', startedAt: Date.now(), child: workflowId });
+  try {
+    const result = await executeChild<typeof pipeline>('pipeline', {
+      workflowId,
+      args: [arm.plan],
+      staticSummary: `arm ${arm.arm}, ${arm.world === null ? '' : `world ${arm.world}, `}seed ${arm.seed}`,
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      // A run that was replaced by this one may not have ended its arm yet.
+      workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
+      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+    });
+    keep(result);
+    const status = result.steps.every((step) => step.status === 'cached') ? 'cached' : 'done';
+    board.set(arm.name, { status, endedAt: Date.now(), headline: result.steps.at(-1)?.headline ?? '' });
+    return null;
+  } catch (error) {
+    if (isCancellation(error)) CancellationScope.current().cancel();
+    const message = rootMessage(error);
+    if (arm.optional && !isCancellation(error)) return `it failed: ${message}`;
+    board.set(arm.name, { status: 'failed', endedAt: Date.now(), headline: message });
+    throw ApplicationFailure.nonRetryable(`arm ${arm.name}: ${message}`, 'StepFailed');
+  }
+}
+
+/**
+ * Why an arm is not begun, or null: by what the arms so far took, measured against what was expected of them, it would end after the
+ * hours. Counted is work, not time: a run that was interrupted decides as one that was not. The first lane is always measured.
+ */
+function outOfTime(
+  { settings, lanes }: PaperPlan,
+  arms: readonly ArmRun[],
+  ended: readonly { arm: ArmRun; result: RunResult }[],
+  next: ArmRun,
+): string | null {
+  const isFirstLane = next.world === lanes[0].world && next.seed === lanes[0].seed;
+  if (isFirstLane && !next.optional) return null;
+  const before = arms.slice(0, arms.indexOf(next)).filter((arm) => ended.some((other) => other.arm === arm));
+  const expected = before.reduce((sum, arm) => sum + arm.seconds, 0);
+  const spent = workSeconds(ended.map(({ result }) => result));
+  const needed = next.seconds * (expected === 0 ? 1 : spent / expected);
+  if (spent + needed <= 3600 * settings.hours) return null;
+  return `the ${settings.hours} hours do not suffice: ${hours(spent)} are spent, it would need ${hours(needed)}`;
+}
+
+function hours(seconds: number): string {
+  return `${(seconds / 3600).toFixed(2)} h`;
+}
+
+function collectedArm({ arm, result }: { arm: ArmRun; result: RunResult }): CollectedArm {
+  const { world, seed } = arm;
+  return { arm: arm.arm, world, seed, steps: result.steps.map(stepOf) };
+}
+
+function stepOf({ name, uses, outputs, facts }: StepState): CollectedArm['steps'][number] {
+  return { name, uses, outputs, facts: uses === 'clean' || uses === 'warmstart' ? facts : {} };
+}
