@@ -45,7 +45,10 @@ program
   .option('--hours <count>', 'of work; kept by leaving out seeds, then readers, then optional arms', (text) =>
     Number(text),
   )
-  .option('--to <folder>', 'where to write paper.md and its plots; default: the output folder')
+  .option(
+    '--to <folder>',
+    'where to write paper.md and its plots; default: docs for the pipeline’s own profile, else the output folder',
+  )
   .option('--no-workers', 'start no workers: others, elsewhere, do the work')
   .action(async (options: { profile?: string; set: string[]; hours?: number; to?: string; workers: boolean }) => {
     const { paper } = await import('./paper.ts');

@@ -24,7 +24,7 @@ export interface PaperOptions {
   set: readonly string[];
   /** Of work; null: as the settings say. */
   hours: number | null;
-  /** Folder of the page; null: the output folder. */
+  /** Folder of the page; null: docs for the pipeline's own profile, else the output folder. */
   to: string | null;
   workers: boolean;
 }
@@ -37,6 +37,7 @@ export async function paper(options: PaperOptions, display: Display): Promise<vo
     set: [...options.set, ...hours],
   });
   const state = stateFolder(process.env);
+  const folder = options.to ?? (options.profile === null ? 'docs' : outFolder(process.env));
   display.line(`newshound: pipeline paper, profile ${plan.profile}; state is kept in ${state}`);
   for (const line of planLines(plan)) display.line(line);
   const doing = 'running pipeline paper';
@@ -50,7 +51,7 @@ export async function paper(options: PaperOptions, display: Display): Promise<vo
     const ref = result.outputs['paper'] as Ref<'paper'>;
     const bytes = await openArtifacts(work.env).read(ref, 'figures.json');
     const figures = JSON.parse(Buffer.from(bytes).toString('utf8')) as PaperFigures;
-    const page = await writePage(figures, bytes, options.to ?? outFolder(process.env));
+    const page = await writePage(figures, bytes, folder);
     for (const line of ['', ...verdictLines(figures), '']) display.line(line);
     const reused = result.steps.filter(({ status }) => status === 'cached').length;
     display.line(

@@ -119,7 +119,7 @@ export interface Comparison {
 }
 
 /** Relative changes of about this size are found soonest by the sequential test: the guardrails' order of magnitude. */
-const MIXTURE_DEVIATION = 0.1;
+export const MIXTURE_DEVIATION = 0.1;
 
 /** Compares independent arms by the normal approximation: hundreds of readers an arm and more. */
 export function compareArms(treatment: Estimate, control: Estimate, confidence = 0.95): Comparison {

@@ -1,5 +1,6 @@
-/** The A/B tests of all lanes as one, and how the serving rates compare. */
+/** The A/B tests of all lanes as one. */
 import type { Interval } from '../../method/bootstrap.ts';
+import { alwaysValidP, MIXTURE_DEVIATION } from '../../method/experiment.ts';
 import { holm, normalQuantileOf, twoSidedP } from '../../method/statistics.ts';
 import type { AbTest, Beside, Verdict } from './figures.ts';
 
@@ -8,6 +9,8 @@ const metrics = [
   { metric: 'ctr', words: 'the click-through rate rises', paper: '+0.22 % (p = .031)' },
   { metric: 'cold_dau', words: 'daily active cold readers rise', paper: '+4.38 % (p = .004)' },
 ] as const;
+
+const POWER = 0.8;
 
 /** Tests of independent splits, weighted by their precision (inverse variance); Holm over the three metrics. None without an experiment. */
 export function abTests(experiments: Beside['experiments'], significance: number): AbTest[] {
@@ -21,18 +24,15 @@ export function abTests(experiments: Beside['experiments'], significance: number
     return changes.length === 0 ? [] : [{ ...spec, ...combined(changes) }];
   });
   const adjusted = holm(found.map(({ p }) => p));
-  return found.map(({ metric, words, paper, relative }, i) => ({
-    metric,
-    words,
-    paper,
-    relative,
+  return found.map((one, i) => ({
+    ...one,
     p: adjusted[i],
     readers,
-    verdict: verdictOf(relative.mean, adjusted[i], significance),
+    verdict: verdictOf(one.relative.mean, adjusted[i], significance),
   }));
 }
 
-function combined(changes: readonly Interval[]): { relative: Interval; p: number } {
+function combined(changes: readonly Interval[]): Pick<AbTest, 'relative' | 'p' | 'alwaysValidP' | 'detectable'> {
   const quantile = normalQuantileOf(0.95);
   const weights = changes.map(({ low, high }) => ((high - low) / (2 * quantile)) ** -2);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -41,6 +41,8 @@ function combined(changes: readonly Interval[]): { relative: Interval; p: number
   return {
     relative: { mean, low: mean - quantile * error, high: mean + quantile * error },
     p: twoSidedP(mean / error),
+    alwaysValidP: alwaysValidP({ mean, n: 1, variance: error ** 2, mixtureVariance: MIXTURE_DEVIATION ** 2 }),
+    detectable: (quantile + normalQuantileOf(2 * POWER - 1)) * error,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { PerReaderRow } from '../../data/rows.ts';
 import type { Interval } from '../../method/bootstrap.ts';
 import type { RankingMetrics } from '../../method/metrics.ts';
+import type { CapacityLaw, Saturation } from '../../method/scaling.ts';
 import type { PaperPlan } from '../../pipeline/paper.ts';
 import type { Json } from '../../pipeline/stages.ts';
 import type { Experiment, ServingRate } from '../../training/results.ts';
@@ -72,10 +73,9 @@ export interface TableRow {
   readers: number;
 }
 
-export interface Curve {
-  points: (Interval & { x: number; name: string })[];
-  /** y = coefficient · x^exponent, and what it predicts of the last point from the others. */
-  fit: { formula: string; exponent: Interval; predicted: number; measured: number } | null;
+export interface CurvePoint extends Interval {
+  x: number;
+  name: string;
 }
 
 export interface AbTest {
@@ -83,7 +83,12 @@ export interface AbTest {
   words: string;
   paper: string;
   relative: Interval;
+  /** After Holm over the metrics. */
   p: number;
+  /** Of no change, for those who looked every day. */
+  alwaysValidP: number;
+  /** The smallest relative change that is found four times out of five at this n. */
+  detectable: number;
   readers: { control: number; treatment: number };
   verdict: Verdict;
 }
@@ -94,8 +99,10 @@ export interface PaperResults {
   lanes: PaperPlan['lanes'];
   claims: ClaimResult[];
   tables: Record<TableName, TableRow[]>;
-  capacity: Curve;
-  bestOf: Curve;
+  /** Law: null with fewer than four sizes. */
+  capacity: { points: CurvePoint[]; law: Omit<CapacityLaw, 'means'> | null };
+  /** Saturation: null with fewer than three N. */
+  bestOf: { points: CurvePoint[]; saturation: Saturation | null };
   abTest: AbTest[];
   cleaning: Beside['cleaning'];
 }

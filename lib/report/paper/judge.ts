@@ -1,13 +1,14 @@
 /** From the readers' figures of all arms to tables, curves and verdicts. */
-import { drawResamples, type Interval, meanInterval, type Resamples } from '../../method/bootstrap.ts';
+import { drawResamples, type Interval } from '../../method/bootstrap.ts';
 import { judgeClaims } from '../../method/claims.ts';
 import { pairedEffect } from '../../method/hierarchy.ts';
 import { rankingMetricNames } from '../../method/metrics.ts';
-import { fitPowerLaw, type ScalingPoint } from '../../method/scaling.ts';
+import { fitCapacityLaw, fitSaturation } from '../../method/scaling.ts';
+import { tTest, variance } from '../../method/statistics.ts';
 import type { PaperPlan } from '../../pipeline/paper.ts';
 import { abTests } from './ab-test.ts';
 import { type PaperClaim, paperClaims } from './claims.ts';
-import type { ArmRow, Beside, ClaimResult, Curve, PaperResults, TableRow } from './figures.ts';
+import type { ArmRow, Beside, ClaimResult, CurvePoint, PaperResults, TableRow } from './figures.ts';
 import { meanOf, openSeries, type Pair, readerMeans, type Series, sizeOf } from './series.ts';
 import { type TableSpec, tableSpecs } from './tables.ts';
 
@@ -25,13 +26,17 @@ export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPla
     tables: Object.fromEntries(
       Object.entries(specs).map(([name, ofTable]) => [name, ofTable.flatMap((spec) => tableRow(series, spec))]),
     ) as PaperResults['tables'],
-    capacity: curve(
-      series,
-      [...sizes, 'main'].map((arm) => ({ arm, method: 'teacher', x: beside.parameters[arm] ?? Number.NaN })),
+    capacity: capacityOf(
+      measuredPoints(
+        series,
+        [...sizes, 'main'].map((arm) => ({ arm, method: 'teacher', x: beside.parameters[arm] ?? Number.NaN })),
+      ),
     ),
-    bestOf: curve(
-      series,
-      series.counts.map((n) => ({ arm: 'best_of', method: `best_of_${n}`, x: n })),
+    bestOf: bestOfOf(
+      measuredPoints(
+        series,
+        series.counts.map((n) => ({ arm: 'best_of', method: `best_of_${n}`, x: n })),
+      ),
     ),
     abTest: abTests(beside.experiments, plan.settings.significance),
     cleaning: beside.cleaning,
@@ -64,7 +69,7 @@ function judged(series: Series, plan: PaperPlan): ClaimResult[] {
       ...sizeOf(pairs),
       worlds: verdict.worlds.map(({ world, difference }) => ({ world: Number(world), difference })),
       verdict: verdict.verdict,
-      reason: verdict.reason,
+      reason: Number.isFinite(verdict.error) ? verdict.reason : 'one seed says nothing about others; run more',
     };
   });
 }
@@ -101,7 +106,8 @@ function intervalOf(pairs: readonly Pair[]): Interval {
   const { difference } = pairedEffect(pairs);
   if (Number.isFinite(difference.low)) return difference;
   const values = readerMeans(pairs);
-  return { ...meanInterval(values, drawResamples(values.length, BOOTSTRAPS, 1)), mean: difference.mean };
+  const { low, high } = tTest(difference.mean, Math.sqrt(variance(values) / values.length), values.length - 1);
+  return { mean: difference.mean, low, high };
 }
 
 interface CurveSpec {
@@ -110,39 +116,47 @@ interface CurveSpec {
   x: number;
 }
 
-function curve(series: Series, specs: readonly CurveSpec[]): Curve {
-  const measured = specs
-    .filter(({ arm, method, x }) => Number.isFinite(x) && series.has(arm, method))
-    .map((spec) => ({ spec, pairs: series.pairs([spec], [], 'recall@10') }));
-  const points = measured.map(({ spec, pairs }) => ({
-    ...intervalOf(pairs),
-    x: spec.x,
-    name: spec.arm === 'best_of' ? String(spec.x) : spec.arm,
+interface Measured extends CurveSpec {
+  pairs: Pair[];
+}
+
+/** The points that were measured, in the lanes that have them all. */
+function measuredPoints(series: Series, specs: readonly CurveSpec[]): Measured[] {
+  const present = specs.filter(({ arm, method, x }) => Number.isFinite(x) && series.has(arm, method));
+  const lanes = new Set(series.pairs(present, [], 'recall@10').map(keyOf));
+  return present.map((spec) => ({
+    ...spec,
+    pairs: series.pairs([spec], [], 'recall@10').filter((pair) => lanes.has(keyOf(pair))),
   }));
-  return { points, fit: fitOf(measured.map(({ spec, pairs }) => ({ x: spec.x, values: readerMeans(pairs) }))) };
 }
 
-/** The last point is predicted from the others. Null for fewer than three, of different x and with recall. */
-function fitOf(points: readonly ScalingPoint[]): Curve['fit'] {
-  const readers = points[0]?.values.length ?? 0;
-  const isUsable =
-    new Set(points.map(({ x }) => x)).size >= 3 &&
-    points.every(({ values }) => values.length === readers && average(values) > 0);
-  if (!isUsable) return null;
-  const resamples: Resamples = drawResamples(readers, BOOTSTRAPS, 1);
-  const { formula, exponent } = fitPowerLaw(points, resamples);
-  const before = fitPowerLaw(points.slice(0, -1), resamples);
-  const last = points[points.length - 1];
-  return {
-    formula,
-    exponent,
-    predicted: before.coefficient * last.x ** before.exponent.mean,
-    measured: average(last.values),
-  };
+function keyOf({ world, seed, reader }: Pair): string {
+  return `${world} ${seed} ${reader}`;
 }
 
-function average(values: ArrayLike<number>): number {
-  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+function pointsOf(measured: readonly Measured[]): CurvePoint[] {
+  return measured.map(({ arm, x, pairs }) => ({
+    ...intervalOf(pairs),
+    x,
+    name: arm === 'best_of' ? String(x) : arm,
+  }));
+}
+
+/** A law needs four sizes, and recall at each. */
+function capacityOf(measured: readonly Measured[]): PaperResults['capacity'] {
+  const sizes = new Set(measured.map(({ x }) => x)).size;
+  const isUsable = sizes === measured.length && sizes >= 4 && measured.every(({ pairs }) => meanOf(pairs, 'ours') > 0);
+  const rows = measured.flatMap(({ x, pairs }) =>
+    pairs.map(({ world, seed, reader, ours }) => ({ world, seed, reader, size: x, value: ours })),
+  );
+  return { points: pointsOf(measured), law: isUsable ? fitCapacityLaw(rows) : null };
+}
+
+function bestOfOf(measured: readonly Measured[]): PaperResults['bestOf'] {
+  const points = measured.map(({ x, pairs }) => ({ x, values: readerMeans(pairs) }));
+  const saturation =
+    points.length < 3 ? null : fitSaturation(points, drawResamples(points[0].values.length, BOOTSTRAPS, 1));
+  return { points: pointsOf(measured), saturation };
 }
 
 /** Arms whose teacher starts from another base model, the smallest first. */

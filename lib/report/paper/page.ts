@@ -35,7 +35,8 @@ export function renderPaperPage(figures: PaperFigures, plots: readonly PaperPlot
     claimsSection(results.claims),
     leftOut(figures),
     ...(Object.keys(titles) as TableName[]).flatMap((name) =>
-      results.tables[name].length === 0
+      // A comparison of one says nothing.
+      results.tables[name].length < 2
         ? []
         : [tableSection(name, results.tables[name]), fitSection(name, figures), plotsOf(name, plots, folder)],
     ),
@@ -51,13 +52,15 @@ function introduction({ digest, results, record }: PaperFigures): string {
   const seeds = [...new Set(results.lanes.map(({ seed }) => seed))];
   const worlds = [...new Set(results.lanes.map(({ world }) => world))].filter((world) => world !== null);
   const data =
-    worlds.length === 0 ? `source ${results.source}` : `generated ${many(worlds.length, 'world')} ${worlds.join(', ')}`;
+    worlds.length === 0
+      ? `source ${results.source}`
+      : `generated ${worlds.length === 1 ? 'world' : 'worlds'} ${worlds.join(' and ')}`;
   return `# The paper's claims, tested
 
 What [arXiv 2602.15005](https://arxiv.org/abs/2602.15005) reports, beside what this code measures. The paper's models have 32 and 0.5 thousand million parameters and read a
 portal's logs; ours are small and read ${worlds.length === 0 ? 'a folder of logs' : 'generated worlds'}: compare directions, not heights. Made by \`newshound paper\`; do not edit.
 
-Profile ${record.profile}, ${data}, ${many(seeds.length, 'seed')} ${seeds.join(', ')}; ${duration(record.seconds)} of work of ${record.hours} hours allowed. Run \`${record.run}\`, plan \`${record.plan.slice(0, 12)}\`,
+Profile ${record.profile}, ${data}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; ${duration(record.seconds)} of work of ${record.hours} hours allowed. Run \`${record.run}\`, plan \`${record.plan.slice(0, 12)}\`,
 results \`${digest.slice(0, 12)}\`. Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.`;
 }
 
@@ -65,9 +68,9 @@ function claimsSection(claims: readonly ClaimResult[]): string {
   const rows = claims.map(({ words, paper, ours, other, difference, p, seeds, readers, verdict }) => [
     words,
     paper,
-    ours === null || other === null ? '' : `${signless(ours)} v ${signless(other)}`,
+    ours === null || other === null ? '' : `${shownRecall(ours)} v ${shownRecall(other)}`,
     difference === null ? '' : written(difference),
-    p === null ? '' : p.toPrecision(2),
+    p === null ? '' : shown(p),
     readers === 0 ? '' : `${many(readers, 'reader')} × ${many(seeds, 'seed')}`,
     `**${verdict}**`,
   ]);
@@ -111,10 +114,16 @@ function tableSection(name: TableName, rows: readonly TableRow[]): string {
   return `## ${title}\n\n${words} ${n}, ${many(Math.min(...rows.map(({ seeds }) => seeds)), 'seed')} at least.\n\n${table(['', ...head], cells)}`;
 }
 
-function fitSection(name: TableName, { results }: PaperFigures): string {
-  const fit = name === 'capacity' ? results.capacity.fit : name === 'best_of' ? results.bestOf.fit : null;
-  if (fit === null) return '';
-  return `Fitted: ${fit.formula}, exponent ${written(fit.exponent)} (resampled readers). From the other points the last one is predicted at ${fit.predicted.toFixed(3)}; measured is ${fit.measured.toFixed(3)}.`;
+function fitSection(name: TableName, { results: { capacity, bestOf } }: PaperFigures): string {
+  if (name === 'capacity' && capacity.law !== null) {
+    const { formula, exponent, p, largest } = capacity.law;
+    return `Power law: ${formula}, exponent ${written(exponent)}, p ${shown(p)}. From the other sizes the largest is predicted at ${written(largest.predicted)}; measured is ${shownRecall(largest.measured)}, ${largest.isAsPredicted ? 'as predicted' : 'not as predicted'}.`;
+  }
+  if (name === 'best_of' && bestOf.saturation !== null) {
+    const { formula, ceiling, rate } = bestOf.saturation;
+    return `Fitted: ${formula}; ceiling ${written(ceiling)}, rate ${written(rate, 2)} (resampled readers).`;
+  }
+  return '';
 }
 
 function plotsOf(name: TableName, plots: readonly PaperPlot[], folder: string): string {
@@ -140,19 +149,22 @@ function cleaningSection({ results: { cleaning } }: PaperFigures): string {
 function abTestSection({ results: { abTest } }: PaperFigures): string {
   if (abTest.length === 0) return '';
   const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
-  const rows = abTest.map(({ words, paper, relative, p, readers, verdict }) => [
+  const rows = abTest.map(({ words, paper, relative, p, alwaysValidP, detectable, readers, verdict }) => [
     words,
     paper,
     `${percent(relative.mean)} [${percent(relative.low)}, ${percent(relative.high)}]`,
-    p.toPrecision(2),
+    shown(p),
+    shown(alwaysValidP),
+    percent(detectable),
     `${readers.treatment.toLocaleString('en')} v ${readers.control.toLocaleString('en')}`,
     `**${verdict}**`,
   ]);
   return `## A/B test
 
-The student's queries as an added recall path, against a portal without them; simulated readers of the world, one test a lane, taken together by precision; Holm over the three.
+The student's queries as an added recall path, against a portal without them; simulated readers of the world, one test a lane, taken together by precision. p after Holm over
+the metrics, at the planned end; the always-valid p holds for those who looked every day; detectable is the change that is found four times out of five at this n.
 
-${table(['claim', 'the paper', 'change', 'p', 'readers treated v control', 'verdict'], rows)}`;
+${table(['claim', 'the paper', 'change', 'p', 'always-valid p', 'detectable', 'readers treated v control', 'verdict'], rows)}`;
 }
 
 const statistics = `## How it is counted
@@ -167,8 +179,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-function signless(value: number): string {
+function shownRecall(value: number): string {
   return value.toFixed(3);
+}
+
+function shown(p: number): string {
+  return p < 0.001 ? '< .001' : p.toFixed(3);
 }
 
 function many(count: number, what: string): string {

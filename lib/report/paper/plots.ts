@@ -1,6 +1,6 @@
 /** The page's plots as SVG files. */
 import { type Bar, intervals, scaling } from '../plots.ts';
-import type { Curve, PaperFigures, TableName } from './figures.ts';
+import type { CurvePoint, PaperFigures, TableName } from './figures.ts';
 
 export interface PaperPlot {
   table: TableName;
@@ -20,7 +20,7 @@ export async function paperPlots({ results }: PaperFigures): Promise<PaperPlot[]
   };
   for (const name of ['main', 'distillation', 'rewards', 'cleaning', 'products'] as const) {
     const rows = results.tables[name];
-    if (rows.length === 0) continue;
+    if (rows.length < 2) continue;
     const bars: Bar[] = rows.map(({ title, metrics }) => ({
       ...metrics['recall@10'],
       name: title,
@@ -29,13 +29,18 @@ export async function paperPlots({ results }: PaperFigures): Promise<PaperPlot[]
     const label = `Recall@10, table ${name}`;
     await add(name, label, intervals(bars, 'Recall@10', label));
   }
-  const curve = async (table: 'capacity' | 'best_of', { points }: Curve, x: string, label: string): Promise<void> => {
+  const curve = async (
+    table: 'capacity' | 'best_of',
+    points: readonly CurvePoint[],
+    x: string,
+    label: string,
+  ): Promise<void> => {
     if (points.length < 2) return;
     const marked = points.map((point) => ({ ...point, group: 'Recall@10' }));
     await add(table, label, scaling(marked, { x, y: 'Recall@10' }, label));
   };
-  await curve('capacity', results.capacity, 'parameters', 'Recall@10 by size of the model');
-  await curve('best_of', results.bestOf, 'N, best by reward', 'Recall@10 by N');
+  await curve('capacity', results.capacity.points, 'parameters', 'Recall@10 by size of the model');
+  await curve('best_of', results.bestOf.points, 'N, best by reward', 'Recall@10 by N');
   return plots;
 }
 

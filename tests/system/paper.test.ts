@@ -1,0 +1,94 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { PaperFigures } from '../../lib/report/paper/figures.ts';
+import { type Command, type Home, newHome, newshound, pidsOf } from './command.ts';
+
+const homes: Home[] = [];
+afterAll(() => {
+  for (const home of homes) home.remove();
+});
+
+function freshHome(): Home {
+  const home = newHome();
+  homes.push(home);
+  return home;
+}
+
+/** Profile tiny, made smaller still: what is tested is the path, not the figures. */
+const tiny = [
+  'paper',
+  '--profile',
+  'tiny',
+  '--set',
+  'teacher.rounds=2',
+  '--set',
+  'student.steps=2',
+  '--set',
+  'promote.days=2',
+];
+const some = [...tiny, '--set', 'paper.arms=[main,without_cov,best_of]'];
+
+async function finished(home: Home, args: readonly string[]): Promise<PaperFigures> {
+  const command = newshound(home, args);
+  expect(await command.ended, command.output()).toBe(0);
+  return figuresOf(home);
+}
+
+function figuresOf(home: Home): PaperFigures {
+  return JSON.parse(readFileSync(join(home.out, 'paper/figures.json'), 'utf8')) as PaperFigures;
+}
+
+async function printed(command: Command, text: RegExp): Promise<void> {
+  await expect.poll(() => command.output(), { timeout: 240_000 }).toMatch(text);
+}
+
+describe('a paper run, profile tiny', () => {
+  const home = freshHome();
+
+  it('that was killed in one arm and stopped in the next goes on, and gives every claim a verdict on a page', async () => {
+    const stopped = newshound(home, tiny);
+    await printed(stopped, /without_cov-2026-1 running/);
+    const compute = pidsOf(home)['compute process'];
+    if (compute !== undefined) process.kill(compute, 'SIGKILL');
+    await printed(stopped, /without_align-2026-1 running/);
+    stopped.process.kill('SIGINT');
+    expect(await stopped.ended, stopped.output()).not.toBe(0);
+
+    const { results, record } = await finished(home, tiny);
+    expect(record).toMatchObject({ shrunk: [], impossible: [], notRun: [] });
+    for (const { id, verdict, reason } of results.claims) {
+      expect(verdict, id).toMatch(/^(holds|does not hold|cannot be told at this n|not measured)$/);
+      expect(reason, id).not.toBe('');
+    }
+    for (const [table, rows] of Object.entries(results.tables)) expect(rows.length, table).toBeGreaterThanOrEqual(2);
+    expect(results.abTest.map(({ metric }) => metric)).toContain('dau');
+    expect(record.rates).toHaveLength(1);
+
+    const page = readFileSync(join(home.out, 'paper.md'), 'utf8');
+    for (const { words, verdict } of results.claims) expect(page).toMatch(lineOf(words, verdict));
+    for (const plot of readdirSync(join(home.out, 'paper')).filter((file) => file.endsWith('.svg')))
+      expect(page).toContain(`(paper/${plot})`);
+    expect(page).toContain(record.run);
+  });
+
+  it('run again reuses every arm, and finds the same', async () => {
+    const before = figuresOf(home);
+    const again = newshound(home, tiny);
+    expect(await again.ended, again.output()).toBe(0);
+    expect(again.output()).toMatch(/18 of 18 arms were reused/);
+    expect(figuresOf(home).digest).toBe(before.digest);
+  });
+
+  it('finds what a run that nothing disturbed finds', async () => {
+    const disturbed = await finished(home, some);
+    const undisturbed = await finished(freshHome(), some);
+    expect(undisturbed.digest).toBe(disturbed.digest);
+    expect(undisturbed.results).toEqual(disturbed.results);
+  });
+});
+
+function lineOf(words: string, verdict: string): RegExp {
+  const escaped = words.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  return new RegExp(`^\\| ${escaped} \\|.*\\| \\*\\*${verdict}\\*\\* \\|$`, 'm');
+}
