@@ -49,7 +49,7 @@ async function showRuns(env: NodeJS.ProcessEnv, state: string, say: Say): Promis
   const client = await connectTemporal(temporalConnection(env));
   const rows: string[][] = [];
   for await (const { workflowId, status: now, startTime, closeTime } of client.workflow.list({
-    query: 'WorkflowType = "pipeline"',
+    query: 'WorkflowType IN ("pipeline", "paper")',
   })) {
     const seconds = ((closeTime ?? new Date()).getTime() - startTime.getTime()) / 1000;
     rows.push([workflowId, now.name.toLowerCase(), startTime.toISOString().slice(0, 19), spoken(seconds)]);

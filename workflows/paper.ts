@@ -7,7 +7,7 @@ import {
   ParentClosePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type ArmRun, armRuns, type PaperPlan, workSeconds } from '../lib/pipeline/paper.ts';
+import { type ArmRun, armRuns, type EndedArm, outOfTime, type PaperPlan, workSeconds } from '../lib/pipeline/paper.ts';
 import type { RunResult, StepState } from '../lib/pipeline/plan.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import type { CollectedArm, PaperActivities } from './activities.ts';
@@ -24,12 +24,11 @@ export async function paper(plan: PaperPlan): Promise<RunResult> {
   const run = workflowInfo().firstExecutionRunId;
   const arms = armRuns(plan);
   const board = openBoard({ ...plan, steps: [...arms.map(asStep), collecting] }, run);
-  const ended: { arm: ArmRun; result: RunResult }[] = [];
+  const ended: EndedArm<RunResult>[] = [];
   const notRun: { name: string; why: string }[] = [];
 
   for (const arm of arms) {
-    const why =
-      outOfTime(plan, arms, ended, arm) ?? (await runArm(arm, board, (result) => ended.push({ arm, result })));
+    const why = outOfTime(plan, ended, arm) ?? (await runArm(arm, board, (result) => ended.push({ arm, result })));
     if (why === null) continue;
     notRun.push({ name: arm.name, why });
     board.set(arm.name, { status: 'skipped', endedAt: Date.now(), headline: why });
@@ -89,31 +88,7 @@ async function runArm(arm: ArmRun, board: Board, keep: (result: RunResult) => vo
   }
 }
 
-/**
- * Why an arm is not begun, or null: by what the arms so far took, measured against what was expected of them, it would end after the
- * hours. Counted is work, not time: a run that was interrupted decides as one that was not. The first lane is always measured.
- */
-function outOfTime(
-  { settings, lanes }: PaperPlan,
-  arms: readonly ArmRun[],
-  ended: readonly { arm: ArmRun; result: RunResult }[],
-  next: ArmRun,
-): string | null {
-  const isFirstLane = next.world === lanes[0].world && next.seed === lanes[0].seed;
-  if (isFirstLane && !next.optional) return null;
-  const before = arms.slice(0, arms.indexOf(next)).filter((arm) => ended.some((other) => other.arm === arm));
-  const expected = before.reduce((sum, arm) => sum + arm.seconds, 0);
-  const spent = workSeconds(ended.map(({ result }) => result));
-  const needed = next.seconds * (expected === 0 ? 1 : spent / expected);
-  if (spent + needed <= 3600 * settings.hours) return null;
-  return `the ${settings.hours} hours do not suffice: ${hours(spent)} are spent, it would need ${hours(needed)}`;
-}
-
-function hours(seconds: number): string {
-  return `${(seconds / 3600).toFixed(2)} h`;
-}
-
-function collectedArm({ arm, result }: { arm: ArmRun; result: RunResult }): CollectedArm {
+function collectedArm({ arm, result }: EndedArm<RunResult>): CollectedArm {
   const { world, seed } = arm;
   return { arm: arm.arm, world, seed, steps: result.steps.map(stepOf) };
 }

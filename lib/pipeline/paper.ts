@@ -71,11 +71,38 @@ function planOf(plan: Plan, { world, seed }: Lane): Plan {
   return { ...plan, seed, settings: { ...plan.settings, source }, steps };
 }
 
+/** What is known of the work behind a run. */
+export interface Worked {
+  steps: readonly { work: { key: string; seconds: number } | null }[];
+}
+
+export interface EndedArm<R extends Worked = Worked> {
+  arm: ArmRun;
+  result: R;
+}
+
 /** Seconds of work behind what ran: a step that several runs share counts once, with the time it took when it ran. */
-export function workSeconds(
-  runs: readonly { steps: readonly { work: { key: string; seconds: number } | null }[] }[],
-): number {
+export function workSeconds(runs: readonly Worked[]): number {
   const byKey = new Map<string, number>();
   for (const { steps } of runs) for (const { work } of steps) if (work !== null) byKey.set(work.key, work.seconds);
   return [...byKey.values()].reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/**
+ * Why an arm is not begun, or null: by what the arms so far took, measured against what was expected of them, it would end after the
+ * hours. Counted is work, not time: a run that was interrupted decides as one that was not. What the first lane needs is always run.
+ */
+export function outOfTime(
+  { settings, lanes }: Pick<PaperPlan, 'settings' | 'lanes'>,
+  ended: readonly EndedArm[],
+  next: ArmRun,
+): string | null {
+  const isFirstLane = next.world === lanes[0].world && next.seed === lanes[0].seed;
+  if (isFirstLane && !next.optional) return null;
+  const expected = ended.reduce((sum, { arm }) => sum + arm.seconds, 0);
+  const spent = workSeconds(ended.map(({ result }) => result));
+  const needed = next.seconds * (expected === 0 ? 1 : spent / expected);
+  if (spent + needed <= 3600 * settings.hours) return null;
+  const hours = (seconds: number): string => `${(seconds / 3600).toFixed(2)} h`;
+  return `the ${settings.hours} hours do not suffice: ${hours(spent)} are spent, it would need ${hours(needed)}`;
 }

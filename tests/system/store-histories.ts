@@ -1,7 +1,7 @@
 /**
- * Stores the histories that replay.test.ts replays: one of each workflow, of a finished run of profile tiny.
+ * Stores the histories that replay.test.ts replays: one of each workflow, of finished runs of profile tiny.
  *
- *     newshound run nightly --profile tiny && newshound up &
+ *     newshound run nightly --profile tiny && newshound paper --profile tiny --set paper.arms=[main,rate] && newshound up &
  *     NEWSHOUND_TEMPORAL_ADDRESS=127.0.0.1:7233 node tests/system/store-histories.ts
  *
  * To be run again when a workflow was changed on purpose, after the runs under way have ended.
@@ -20,6 +20,7 @@ const workflows = {
   capacityArm: `${run}/sweep/base-xs`,
   student: `${run}/student`,
   promote: `${run}/promote`,
+  paper: 'newshound-paper-tiny',
 };
 
 const connection = await Connection.connect({ address: process.env['NEWSHOUND_TEMPORAL_ADDRESS'] ?? '127.0.0.1:7233' });

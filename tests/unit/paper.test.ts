@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createPlan, loadConfig, parseConfig } from '../../lib/pipeline/config.ts';
-import { armRuns, type PaperPlan, workSeconds } from '../../lib/pipeline/paper.ts';
+import { armRuns, outOfTime, type PaperPlan, workSeconds } from '../../lib/pipeline/paper.ts';
 import { createPaperPlan, expectedSeconds } from '../../lib/pipeline/paper-plan.ts';
 import { settingsRead } from '../../lib/pipeline/reads.ts';
 import { Random } from '../../lib/random.ts';
@@ -135,6 +135,30 @@ describe('work behind arms', () => {
     expect(
       workSeconds([{ steps: [step('a', 5), step('b', 2)] }, { steps: [step('a', 5), step('c', 1), { work: null }] }]),
     ).toBe(8);
+  });
+});
+
+describe('the hours of a paper run', () => {
+  const plan = planned('full', 'paper.hours=1');
+  const runs = armRuns(plan);
+  const ended = (count: number, factor: number) =>
+    runs.slice(0, count).map((arm) => ({
+      arm,
+      result: { steps: [{ work: { key: arm.name, seconds: factor * arm.seconds } }] },
+    }));
+
+  it('are kept by not starting an arm that would end after them, by what the arms before it really took', () => {
+    const [next] = runs.slice(2);
+    const later = { ...next, seed: next.seed + 1 };
+    expect(outOfTime(plan, ended(2, 1), later)).toBeNull();
+    expect(outOfTime(plan, ended(2, 6), later)).toMatch(
+      /^the 1 hours do not suffice: 0\.\d+ h are spent, it would need/,
+    );
+  });
+
+  it('never stop what the first lane needs', () => {
+    expect(outOfTime(plan, ended(2, 100), runs[2])).toBeNull();
+    expect(outOfTime(plan, ended(2, 100), { ...runs[2], optional: true })).not.toBeNull();
   });
 });
 

@@ -3,7 +3,7 @@ import { rankingMetricNames } from '../../method/metrics.ts';
 import { duration, written } from '../text.ts';
 import type { ClaimResult, PaperFigures, TableName, TableRow } from './figures.ts';
 import type { PaperPlot } from './plots.ts';
-import { rateSection } from './rate.ts';
+import { compareRates, rateClaim, rateSection } from './rate.ts';
 
 const titles: Record<TableName, { title: string; words: string }> = {
   main: {
@@ -32,7 +32,7 @@ export function renderPaperPage(figures: PaperFigures, plots: readonly PaperPlot
   const { results, record } = figures;
   const sections = [
     introduction(figures),
-    claimsSection(results.claims),
+    claimsSection(figures),
     leftOut(figures),
     ...(Object.keys(titles) as TableName[]).flatMap((name) =>
       // A comparison of one says nothing.
@@ -64,7 +64,7 @@ Profile ${record.profile}, ${data}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${s
 results \`${digest.slice(0, 12)}\`. Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.`;
 }
 
-function claimsSection(claims: readonly ClaimResult[]): string {
+function claimsSection({ results: { claims, abTest }, record }: PaperFigures): string {
   const rows = claims.map(({ words, paper, ours, other, difference, p, seeds, readers, verdict }) => [
     words,
     paper,
@@ -74,15 +74,40 @@ function claimsSection(claims: readonly ClaimResult[]): string {
     readers === 0 ? '' : `${many(readers, 'reader')} × ${many(seeds, 'seed')}`,
     `**${verdict}**`,
   ]);
+  const rate = compareRates(record.rates);
+  const elsewhere = [
+    ...(rate === null
+      ? []
+      : [
+          [
+            rateClaim,
+            '33 at 64',
+            `${rate.ratio.mean.toFixed(2)} at ${rate.sizes.toFixed(2)}`,
+            '',
+            '',
+            many(rate.turns, 'turn'),
+            `**${rate.verdict}**`,
+          ],
+        ]),
+    ...abTest.map(({ words, paper, relative, p, readers, verdict }) => [
+      `A/B test: ${words}`,
+      paper,
+      percent(relative.mean),
+      `[${percent(relative.low)}, ${percent(relative.high)}]`,
+      shown(p),
+      many(readers.treatment + readers.control, 'reader'),
+      `**${verdict}**`,
+    ]),
+  ];
   const details = claims.map(
     ({ words, reason, standardised }) =>
       `- ${words}: ${reason}${standardised === null ? '' : `; effect ${standardised.toFixed(3)} standard deviations of a reader`}.`,
   );
   return `## Claims
 
-Recall@10, reader by reader. p is two-sided, after Holm over all claims that were measured.
+Recall@10, reader by reader; serving rate and A/B test have sections of their own below. p is two-sided, after Holm over all claims that were measured.
 
-${table(['claim', 'the paper', 'ours', 'difference', 'p', 'n', 'verdict'], rows)}
+${table(['claim', 'the paper', 'ours', 'difference', 'p', 'n', 'verdict'], [...rows, ...elsewhere])}
 
 <details><summary>Each verdict with its figures</summary>
 
@@ -148,7 +173,6 @@ function cleaningSection({ results: { cleaning } }: PaperFigures): string {
 
 function abTestSection({ results: { abTest } }: PaperFigures): string {
   if (abTest.length === 0) return '';
-  const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
   const rows = abTest.map(({ words, paper, relative, p, alwaysValidP, detectable, readers, verdict }) => [
     words,
     paper,
@@ -181,6 +205,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function shownRecall(value: number): string {
   return value.toFixed(3);
+}
+
+function percent(change: number): string {
+  return `${change > 0 ? '+' : ''}${(100 * change).toFixed(2)} %`;
 }
 
 function shown(p: number): string {

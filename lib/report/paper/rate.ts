@@ -7,12 +7,16 @@ export interface RateComparison {
   teacher: number;
   student: number;
   parameters: { teacher: number; student: number };
+  /** Teacher's parameters over the student's. */
+  sizes: number;
   /** Student's rate over the teacher's in the same turn, geometric mean. */
   ratio: { mean: number; low: number; high: number };
   turns: number;
-  /** Of the claim that the ratio is at least half the ratio of sizes (the paper: 33 at 64). */
+  /** Of `rateClaim` (the paper: 33 times as fast at 64 times fewer parameters). */
   verdict: Verdict;
 }
+
+export const rateClaim = 'The student’s rate is at least half as many times the teacher’s as it is smaller';
 
 /** Null where no rate was measured. */
 export function compareRates(rates: RunRecord['rates']): RateComparison | null {
@@ -24,7 +28,8 @@ export function compareRates(rates: RunRecord['rates']): RateComparison | null {
   const slow = perSecond(teachers);
   const ratios = perSecond(students).map((fast, i) => Math.log(fast / slow[i]));
   const parameters = { teacher: teachers[0].parameters, student: students[0].parameters };
-  const half = Math.log(parameters.teacher / parameters.student / 2);
+  const sizes = parameters.teacher / parameters.student;
+  const half = Math.log(sizes / 2);
   const center = average(ratios);
   const error = Math.sqrt(variance(ratios) / ratios.length);
   const { low, high } =
@@ -33,6 +38,7 @@ export function compareRates(rates: RunRecord['rates']): RateComparison | null {
     teacher: average(slow),
     student: average(perSecond(students)),
     parameters,
+    sizes,
     ratio: { mean: Math.exp(center), low: Math.exp(low), high: Math.exp(high) },
     turns: ratios.length,
     verdict: low > half ? 'holds' : high < half ? 'does not hold' : 'cannot be told at this n',
@@ -42,13 +48,12 @@ export function compareRates(rates: RunRecord['rates']): RateComparison | null {
 export function rateSection(rates: RunRecord['rates']): string {
   const compared = compareRates(rates);
   if (compared === null) return '';
-  const { teacher, student, parameters, ratio, turns, verdict } = compared;
-  const sizes = parameters.teacher / parameters.student;
+  const { teacher, student, parameters, sizes, ratio, turns, verdict } = compared;
   return `## Serving rate
 
 Lists for the same readers, teacher and student in turns (${turns} turns): ${teacher.toFixed(1)} readers a second of the teacher (${parameters.teacher.toLocaleString('en')} parameters), ${student.toFixed(1)} of the student (${parameters.student.toLocaleString('en')}).
 The student is ${ratio.mean.toFixed(2)} times as fast [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}] at ${sizes.toFixed(2)} times fewer parameters; the paper's is 33 times as fast at 64 times fewer.
-That the ratio is at least half the ratio of sizes: **${verdict}**. Measured on this machine, on this day: not part of the results' digest.`;
+${rateClaim}: **${verdict}**. Measured on this machine, on this day: not part of the results' digest.`;
 }
 
 function average(values: readonly number[]): number {
