@@ -1,7 +1,7 @@
 /** docs/paper.md: every claim of the paper beside what was measured, from the figures of one run. */
 import { rankingMetricNames } from '../../method/metrics.ts';
 import { duration, written } from '../text.ts';
-import type { ClaimResult, PaperFigures, TableName, TableRow } from './figures.ts';
+import type { PaperFigures, TableName, TableRow } from './figures.ts';
 import type { PaperPlot } from './plots.ts';
 import { compareRates, rateClaim, rateSection } from './rate.ts';
 
