@@ -40,10 +40,11 @@ function figuresOf(home: Home): PaperFigures {
 }
 
 async function printed(command: Command, text: RegExp): Promise<void> {
-  await expect.poll(() => command.output(), { timeout: 240_000 }).toMatch(text);
+  await expect.poll(() => command.output(), { timeout: 600_000 }).toMatch(text);
 }
 
-describe('a paper run, profile tiny', () => {
+// All arms: some eighty seconds on two cores that do nothing else, far more beside other work.
+describe('a paper run, profile tiny', { timeout: 1_200_000 }, () => {
   const home = freshHome();
 
   it('that was killed in one arm and stopped in the next goes on, and gives every claim a verdict on a page', async () => {

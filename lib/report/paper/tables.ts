@@ -2,6 +2,9 @@
 import { methodNames } from '../results.ts';
 import type { TableName, TableRow } from './figures.ts';
 
+/** The row that the ablations are compared with. */
+export const allRewards = 'All five';
+
 export interface TableSpec {
   title: string;
   arm: string;
@@ -67,7 +70,7 @@ export function tableSpecs(sizes: readonly string[], counts: readonly number[]):
       of('None', 'main', 'undistilled', [0.187, 0.179]),
     ],
     rewards: [
-      of('All five', 'main', 'teacher', [0.271, 0.241]),
+      of(allRewards, 'main', 'teacher', [0.271, 0.241]),
       of('Without alignment', 'without_align', 'teacher', [0.162, 0.141]),
       of('Without coverage', 'without_cov', 'teacher', [0.115, 0.093]),
       of('Without specificity', 'without_spec', 'teacher', [0.196, 0.184]),
