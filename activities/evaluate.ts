@@ -58,7 +58,12 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
     async evaluate(input) {
       const resources = createResources(artifacts);
       const dataset = await resources.dataset(input.inputs.cleaned);
-      const measurer = await createMeasurer(input, { split: 'test' }, resources, deps);
+      const measurer = await createMeasurer(
+        input,
+        { split: 'test', limit: input.settings.evaluate.readers },
+        resources,
+        deps,
+      );
       if (measurer.readers.length === 0)
         throw new DataError('no test reader clicked a fresh article: nothing can be evaluated. Check the test period');
       const report: Deps['progress'] = (fraction, message) => {

@@ -10,7 +10,7 @@ const LIST = { sampled: 0.01, rewarded: 0.015, distilled: 0.02 } as const;
 
 /** Expected seconds of one step. `settings`: of its arm, what the step's own `with` says put in. */
 export function stepSeconds({ uses }: Pick<PlanStep, 'uses'>, settings: Settings): number {
-  const { source, clean, index, warmstart, teacher, sweep, student, measure, rate, promote } = settings;
+  const { source, clean, index, warmstart, teacher, sweep, student, evaluate, measure, rate, promote } = settings;
   const readers = source.trainReaders + source.devReaders + source.testReaders;
   const lists = (rounds: number): number => rounds * teacher.readers * teacher.group * LIST.rewarded;
   switch (uses) {
@@ -31,7 +31,7 @@ export function stepSeconds({ uses }: Pick<PlanStep, 'uses'>, settings: Settings
     case 'student':
       return 2 + 2 * student.steps * student.readers * student.group * LIST.distilled;
     case 'evaluate':
-      return 15 + 0.06 * source.testReaders;
+      return 15 + 0.06 * Math.min(evaluate.readers, source.testReaders);
     case 'measure': {
       const samples = measure.method === 'best_of' ? Math.max(...measure.bestOf) : 1;
       return 1 + Math.min(measure.readers, source.testReaders) * samples * LIST.sampled;

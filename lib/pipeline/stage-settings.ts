@@ -196,6 +196,7 @@ export const baselineNames = ['gru4rec', 'sasrec', 'nrhub', 'pinsage', 'hstu'] a
 export type BaselineName = (typeof baselineNames)[number];
 
 export const evaluateSettings = z.strictObject({
+  readers: positive.default(100_000).describe('test readers that are evaluated, the first ones by id'),
   bootstraps: positive.default(1000),
   baselines: z.array(z.enum(baselineNames)).default(['sasrec']).describe('trained baselines to compare with'),
   baselineTraining: z

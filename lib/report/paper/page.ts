@@ -204,8 +204,8 @@ ${table(['claim', 'the paper', 'change', 'p', 'always-valid p', 'detectable', 'r
 
 const statistics = `## How it is counted
 
-Seeds and readers are both drawn from populations that a claim is about, so an interval has both: the two-way analysis of variance of \`lib/method/hierarchy.ts\`, each world counting the same. A verdict
-is "holds" where the difference is above zero after Holm's adjustment over the claims that were measured, "does not hold" where it is below, and else "cannot be told at this n". The claims and what
+Seeds and readers are both drawn from populations that a claim is about, so an interval has both: the two-way analysis of variance of \`lib/method/hierarchy.ts\` (docs/statistics.md), each world counting the same. A
+verdict is "holds" where the difference is above zero after Holm's adjustment over the claims that were measured, "does not hold" where it is below, and else "cannot be told at this n". The claims and what
 each compares are in \`lib/report/paper/claims.ts\`, the arms in \`pipelines.yaml\`.`;
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
