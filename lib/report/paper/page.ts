@@ -62,7 +62,7 @@ What [arXiv 2602.15005](https://arxiv.org/abs/2602.15005) reports, beside what t
 portal's logs; ours are small and read ${worlds.length === 0 ? 'a folder of logs' : 'generated worlds'}: compare directions, not heights. Made by \`newshound paper\`; do not edit.
 
 Profile ${record.profile}, ${data}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; ${duration(record.seconds)} of work of ${record.hours} hours allowed. Run \`${record.run}\`, plan \`${record.plan.slice(0, 12)}\`,
-results \`${digest.slice(0, 12)}\`. Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.`;
+results \`${digest.slice(0, 12)}\`. Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.${worlds.length === 0 ? '\nThe readers of the tables chose no setting: those are the profile’s, and training looked at the last share of the train period only (`source.devShare`).' : ''}`;
 }
 
 function claimsSection({ results: { claims, abTest }, record }: PaperFigures): string {
