@@ -267,12 +267,13 @@ describe('the A/B tests of all lanes', () => {
       srmP: 1,
       metrics: { ctr: change(mean, half), dau: change(0, 0.1) },
     });
-    const [dau, ctr] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2)], 0.05);
-    expect(ctr.relative.mean).toBeCloseTo((0.1 * 100 + 0.4) / 101, 10);
+    const [dau, ctr, cold] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2)], 0.05);
+    expect(ctr.change?.relative.mean).toBeCloseTo((0.1 * 100 + 0.4) / 101, 10);
     expect(ctr).toMatchObject({ verdict: 'holds', readers: { control: 20, treatment: 20 } });
     expect(dau.verdict).toBe('cannot be told at this n');
-    expect(ctr.detectable).toBeGreaterThan(0);
-    expect(abTests([], 0.05)).toEqual([]);
+    expect(ctr.change?.detectable).toBeGreaterThan(0);
+    expect(cold).toMatchObject({ change: null, verdict: 'not measured' });
+    expect(abTests([], 0.05).map(({ verdict }) => verdict)).toEqual(Array.from({ length: 3 }, () => 'not measured'));
   });
 });
 

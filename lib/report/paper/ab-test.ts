@@ -2,7 +2,7 @@
 import type { Interval } from '../../method/bootstrap.ts';
 import { alwaysValidP, MIXTURE_DEVIATION } from '../../method/experiment.ts';
 import { holm, normalQuantileOf, twoSidedP } from '../../method/statistics.ts';
-import type { AbTest, Beside, Verdict } from './figures.ts';
+import type { AbChange, AbTest, Beside, Verdict } from './figures.ts';
 
 const metrics = [
   { metric: 'dau', words: 'daily active readers rise', paper: '+0.95 % (p = .012)' },
@@ -12,27 +12,26 @@ const metrics = [
 
 const POWER = 0.8;
 
-/** Tests of independent splits, weighted by their precision (inverse variance); Holm over the three metrics. None without an experiment. */
+/** Tests of independent splits, weighted by their precision (inverse variance); Holm over the metrics that were measured. */
 export function abTests(experiments: Beside['experiments'], significance: number): AbTest[] {
-  if (experiments.length === 0) return [];
   const readers = {
     control: experiments.reduce((sum, one) => sum + one.readers.control, 0),
     treatment: experiments.reduce((sum, one) => sum + one.readers.treatment, 0),
   };
-  const found = metrics.flatMap((spec) => {
-    const changes = experiments.flatMap((one) => one.metrics[spec.metric]?.relative ?? []);
-    return changes.length === 0 ? [] : [{ ...spec, ...combined(changes) }];
+  const changes = metrics.map(({ metric }) =>
+    combined(experiments.flatMap((one) => one.metrics[metric]?.relative ?? [])),
+  );
+  const adjusted = holm(changes.map((change) => change?.p ?? 1).filter((_, i) => changes[i] !== null));
+  return metrics.map((spec, i): AbTest => {
+    const change = changes[i];
+    if (change === null) return { ...spec, change, readers, verdict: 'not measured' };
+    const p = adjusted[changes.slice(0, i).filter((before) => before !== null).length];
+    return { ...spec, change: { ...change, p }, readers, verdict: verdictOf(change.relative.mean, p, significance) };
   });
-  const adjusted = holm(found.map(({ p }) => p));
-  return found.map((one, i) => ({
-    ...one,
-    p: adjusted[i],
-    readers,
-    verdict: verdictOf(one.relative.mean, adjusted[i], significance),
-  }));
 }
 
-function combined(changes: readonly Interval[]): Pick<AbTest, 'relative' | 'p' | 'alwaysValidP' | 'detectable'> {
+function combined(changes: readonly Interval[]): AbChange | null {
+  if (changes.length === 0) return null;
   const quantile = normalQuantileOf(0.95);
   const weights = changes.map(({ low, high }) => ((high - low) / (2 * quantile)) ** -2);
   const total = weights.reduce((sum, weight) => sum + weight, 0);

@@ -82,6 +82,13 @@ export interface AbTest {
   metric: string;
   words: string;
   paper: string;
+  /** Null: no test was run, or it had too few clicks. */
+  change: AbChange | null;
+  readers: { control: number; treatment: number };
+  verdict: Verdict;
+}
+
+export interface AbChange {
   relative: Interval;
   /** After Holm over the metrics. */
   p: number;
@@ -89,8 +96,6 @@ export interface AbTest {
   alwaysValidP: number;
   /** The smallest relative change that is found four times out of five at this n. */
   detectable: number;
-  readers: { control: number; treatment: number };
-  verdict: Verdict;
 }
 
 /** Everything that a second run must find again. */

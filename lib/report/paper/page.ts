@@ -77,26 +77,24 @@ function claimsSection({ results: { claims, abTest }, record }: PaperFigures): s
   ]);
   const rate = compareRates(record.rates);
   const elsewhere = [
-    ...(rate === null
-      ? []
+    rate === null
+      ? [rateClaim, '33 at 64', '', '', '', '', '**not measured**']
       : [
-          [
-            rateClaim,
-            '33 at 64',
-            `${rate.ratio.mean.toFixed(2)} at ${rate.sizes.toFixed(2)}`,
-            '',
-            '',
-            many(rate.turns, 'turn'),
-            `**${rate.verdict}**`,
-          ],
-        ]),
-    ...abTest.map(({ words, paper, relative, p, readers, verdict }) => [
+          rateClaim,
+          '33 at 64',
+          `${rate.ratio.mean.toFixed(2)} at ${rate.sizes.toFixed(2)}`,
+          '',
+          '',
+          many(rate.turns, 'turn'),
+          `**${rate.verdict}**`,
+        ],
+    ...abTest.map(({ words, paper, change, readers, verdict }) => [
       `A/B test: ${words}`,
       paper,
-      percent(relative.mean),
-      `[${percent(relative.low)}, ${percent(relative.high)}]`,
-      shown(p),
-      many(readers.treatment + readers.control, 'reader'),
+      change === null ? '' : percent(change.relative.mean),
+      change === null ? '' : `[${percent(change.relative.low)}, ${percent(change.relative.high)}]`,
+      change === null ? '' : shown(change.p),
+      change === null ? '' : many(readers.treatment + readers.control, 'reader'),
       `**${verdict}**`,
     ]),
   ];
@@ -183,17 +181,23 @@ function cleaningSection({ results: { cleaning } }: PaperFigures): string {
 }
 
 function abTestSection({ results: { abTest } }: PaperFigures): string {
-  if (abTest.length === 0) return '';
-  const rows = abTest.map(({ words, paper, relative, p, alwaysValidP, detectable, readers, verdict }) => [
-    words,
-    paper,
-    `${percent(relative.mean)} [${percent(relative.low)}, ${percent(relative.high)}]`,
-    shown(p),
-    shown(alwaysValidP),
-    percent(detectable),
-    `${readers.treatment.toLocaleString('en')} v ${readers.control.toLocaleString('en')}`,
-    `**${verdict}**`,
-  ]);
+  const rows = abTest.flatMap(({ words, paper, change, readers, verdict }) => {
+    if (change === null) return [];
+    const { relative, p, alwaysValidP, detectable } = change;
+    return [
+      [
+        words,
+        paper,
+        `${percent(relative.mean)} [${percent(relative.low)}, ${percent(relative.high)}]`,
+        shown(p),
+        shown(alwaysValidP),
+        percent(detectable),
+        `${readers.treatment.toLocaleString('en')} v ${readers.control.toLocaleString('en')}`,
+        `**${verdict}**`,
+      ],
+    ];
+  });
+  if (rows.length === 0) return '';
   return `## A/B test
 
 The student's queries as an added recall path, against a portal without them; simulated readers of the world, one test a lane, taken together by precision. p after Holm over
