@@ -83,8 +83,8 @@ export async function promote({ input, queue }: StageRun): Promise<StageOutput> 
       return { outcome: 'rolled_back', reasons: [reason || 'rolled back by hand'], decidedBy: by };
     }
     const { reasons } = last;
-    if (settings.against === 'no_queries') return { outcome: 'measured', reasons, decidedBy: 'nobody' };
     if (last.outcome === 'rollback') return { outcome: 'rolled_back', reasons, decidedBy: 'guardrail' };
+    if (settings.against === 'no_queries') return { outcome: 'measured', reasons, decidedBy: 'nobody' };
     if (last.outcome === 'reject') return { outcome: 'rejected', reasons, decidedBy: 'metrics' };
     if (last.outcome !== 'promote') return { outcome: 'inconclusive', reasons, decidedBy: 'metrics' };
     if (settings.approval === 'automatic') return await swap(reasons, 'setting promote.approval = automatic');

@@ -42,7 +42,10 @@ const scripts: Record<string, { metrics: ExperimentState['metrics']; conflict?: 
 
 const calls: string[] = [];
 const activities: PromoteActivities = {
-  readServing: async () => null,
+  readServing: async () => {
+    calls.push('read what is served');
+    return null;
+  },
   simulateDay: async ({ input, day, share }) => ({
     day,
     share,
@@ -152,6 +155,16 @@ describe('an A/B test', () => {
       .poll(async () => (await handle.query<{ fraction: number }>('progress')).fraction, { timeout: 20_000 })
       .toBe(1);
   }
+
+  it('against the portal without queries is measured to its end: what is served is neither asked for nor changed', async () => {
+    const before = calls.filter((call) => call === 'read what is served').length;
+    const handle = await start('better', { against: 'no_queries', approval: 'automatic' });
+    expect(await conclusionOf(handle)).toMatchObject({ outcome: 'measured', days: 3, decidedBy: 'nobody' });
+    expect(calls).not.toContain(`swapped ${handle.workflowId}`);
+    expect(calls.filter((call) => call === 'read what is served')).toHaveLength(before);
+    const harmful = await start('harmful', { against: 'no_queries' });
+    expect((await conclusionOf(harmful)).outcome).toBe('rolled_back');
+  });
 
   it('promotes by the setting, where that approves', async () => {
     const conclusion = await conclusionOf(await start('better', { approval: 'automatic' }));
