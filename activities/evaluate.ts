@@ -1,5 +1,5 @@
 /** evaluate: every method ranks the fresh articles for the same test readers; intervals, paired differences, the gate. */
-import { type BaselineContext, baselines } from '../lib/baselines/simple.ts';
+import { type BaselineContext, baselines, newestKeyPhrases } from '../lib/baselines/simple.ts';
 import { tuneBaseline } from '../lib/baselines/tuning.ts';
 import type { Dataset } from '../lib/data/dataset.ts';
 import type { PerReaderRow } from '../lib/data/rows.ts';
@@ -82,6 +82,11 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
         });
         ranked[method] = await measurer.recall(queriesOf(lists[method]));
       }
+      ranked.key_phrases_equal = await newestKeyPhrases(
+        measurer.readers,
+        queriesOf(lists.teacher).map((queries) => queries.length),
+        contextOf(call),
+      );
       const metrics: PerReader = Object.fromEntries(
         Object.entries(ranked).map(([method, positions]) => [method, measurer.judge(positions)]),
       );
@@ -119,6 +124,10 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
   };
 }
 
+function contextOf({ input, dataset, measurer: { embedder, index } }: Call): BaselineContext {
+  return { dataset, split: 'test', embedder, index, seed: input.seed };
+}
+
 /** Everything that needs no language model. */
 async function rankBaselines(
   call: Call,
@@ -126,7 +135,7 @@ async function rankBaselines(
   const { input, dataset, measurer, resources, threads, report } = call;
   const { baselines: trained, baselineTraining } = input.settings.evaluate;
   const { readers, embedder, index } = measurer;
-  const context: BaselineContext = { dataset, split: 'test', embedder, index, seed: input.seed };
+  const context = contextOf(call);
   const ranked: Record<string, Int32Array[]> = {};
   for (const [method, rank] of Object.entries(baselines)) {
     report(0.02, `ranking with ${method}`);

@@ -84,13 +84,7 @@ export const baselines = {
 
   key_phrases: (readers, { dataset, embedder, index }) =>
     recallArticles(
-      readers.map(({ signals }) =>
-        signals
-          .map((signal) =>
-            keyPhraseOfSignal(signal, signal.articleId ? dataset.articles.get(signal.articleId) : undefined),
-          )
-          .filter((phrase) => phrase !== ''),
-      ),
+      readers.map((reader) => keyPhrases(reader, dataset)),
       embedder,
       index,
     ),
@@ -105,3 +99,23 @@ export const baselines = {
           index,
         ),
 } as const satisfies Record<string, Baseline>;
+
+/** As `key_phrases`, the newest ones, at most `counts[i]` different ones for reader i: what a list of so many queries is to be compared with. */
+export function newestKeyPhrases(
+  readers: readonly Reader[],
+  counts: readonly number[],
+  { dataset, embedder, index }: BaselineContext,
+): Promise<Int32Array[]> {
+  const newest = readers.map((reader, i) => {
+    const distinct = [...new Set(keyPhrases(reader, dataset).toReversed())];
+    return distinct.slice(0, counts[i]);
+  });
+  return recallArticles(newest, embedder, index);
+}
+
+/** One a signal, oldest first; none of a signal that has none. */
+function keyPhrases({ signals }: Reader, { articles }: Pick<Dataset, 'articles'>): string[] {
+  return signals
+    .map((signal) => keyPhraseOfSignal(signal, signal.articleId ? articles.get(signal.articleId) : undefined))
+    .filter((phrase) => phrase !== '');
+}

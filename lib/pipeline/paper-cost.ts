@@ -8,6 +8,9 @@ import type { Settings } from './stage-settings.ts';
 /** Seconds of a list that is sampled and judged, and of one that is learnt from as well. */
 const LIST = { sampled: 0.01, rewarded: 0.015, distilled: 0.02 } as const;
 
+/** Seconds of one step of a trained baseline: 128 clicks. */
+const BASELINE_STEP = 0.08;
+
 /** Expected seconds of one step. `settings`: of its arm, what the step's own `with` says put in. */
 export function stepSeconds({ uses }: Pick<PlanStep, 'uses'>, settings: Settings): number {
   const { source, clean, index, warmstart, teacher, sweep, student, evaluate, measure, rate, promote } = settings;
@@ -30,8 +33,11 @@ export function stepSeconds({ uses }: Pick<PlanStep, 'uses'>, settings: Settings
       return 60 * sweep.budgetMinutes;
     case 'student':
       return 2 + 2 * student.steps * student.readers * student.group * LIST.distilled;
-    case 'evaluate':
-      return 15 + 0.06 * Math.min(evaluate.readers, source.testReaders);
+    case 'evaluate': {
+      const { steps, learningRates } = evaluate.baselineTraining;
+      const trained = evaluate.baselines.length * learningRates.length * steps * BASELINE_STEP;
+      return 5 + trained + 0.06 * Math.min(evaluate.readers, source.testReaders);
+    }
     case 'measure': {
       const samples = measure.method === 'best_of' ? Math.max(...measure.bestOf) : 1;
       return 1 + Math.min(measure.readers, source.testReaders) * samples * LIST.sampled;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type RankerPlan, trainRanker } from '../../lib/baselines/ranker.ts';
-import { type Baseline, type BaselineContext, baselines } from '../../lib/baselines/simple.ts';
+import { type Baseline, type BaselineContext, baselines, newestKeyPhrases } from '../../lib/baselines/simple.ts';
 import { networks, tuneBaseline } from '../../lib/baselines/tuning.ts';
 import { openWalks } from '../../lib/baselines/walks.ts';
 import { type Dataset, datasetOf } from '../../lib/data/dataset.ts';
@@ -127,6 +127,22 @@ describe('baselines', () => {
     });
     const [own] = await baselines.popularity(alone.readers('test'), { ...context, dataset: alone });
     expect([...own.subarray(0, 3)]).toEqual([0, 1, 2]);
+  });
+
+  it('the newest key phrases are as many as asked for, the newest first; with enough of them they are all', async () => {
+    const readers = dataset.readers('test');
+    const all = await newestKeyPhrases(
+      readers,
+      readers.map(() => 1000),
+      context,
+    );
+    const sorted = (ranked: readonly Int32Array[]) => ranked.map((of) => of.toSorted());
+    expect(sorted(all)).toEqual(sorted(await baselines.key_phrases(readers, context)));
+    const none = await newestKeyPhrases(readers.slice(0, 1), [0], context);
+    expect(none[0]).toHaveLength(0);
+    const last = readers[0].signals.slice(-1);
+    const [one] = await newestKeyPhrases([readers[0]], [1], context);
+    expect(one).toEqual((await baselines.key_phrases([{ ...readers[0], signals: last }], context))[0]);
   });
 
   it('the last click is the newest click, not the newest signal', async () => {
