@@ -11,6 +11,7 @@ import { spoken } from '../infra/say.ts';
 import type { Display } from './display.ts';
 import { keepDurations, lastDurations } from './durations.ts';
 import { followRun, startRun } from './follow.ts';
+import { timeSpent } from '../lib/report/text.ts';
 import { workerNames } from '../workers/supervisor.ts';
 import { withWork } from './work.ts';
 
@@ -50,10 +51,7 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     const hasPublished = await copyPublished(artifacts, result, out);
     for (const line of ['', ...resultLines(data), '']) display.line(line);
     const memory = data.peakRssMb === 0 ? '' : `, ${data.peakRssMb} MB at most for all processes together`;
-    const share = data.stages.every(({ cached }) => cached)
-      ? 'every step was reused'
-      : `Temporal and S3 took ${(100 * data.orchestrationShare).toFixed(1)} % of the time`;
-    display.line(`Done in ${spoken(result.seconds)}${memory}; ${share}`);
+    display.line(`Done in ${spoken(result.seconds)}${memory}; ${timeSpent(data)}`);
     display.line(`Report: ${files.page}`);
     display.line(`Figures: ${files.summary}`);
     if (hasPublished) display.line(`Queries and student: ${out}`);

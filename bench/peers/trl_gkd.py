@@ -1,25 +1,14 @@
 """A whole step of TRL's GKDTrainer, on-policy with the reverse KL: the student generates, both score, one optimizer step."""
-import time
 import torch
-from contender import serve, milliseconds_since, trainer_arguments
+from contender import serve, trainer_arguments
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback
+from transformers import AutoModelForCausalLM
 from trl.experimental.gkd import GKDConfig, GKDTrainer
-
-
-class Clock(TrainerCallback):
-    """The step alone, without what train() sets up and tears down."""
-
-    def on_step_begin(self, *_, **__):
-        self.started = time.perf_counter()
-
-    def on_step_end(self, *_, **__):
-        self.milliseconds = milliseconds_since(self.started)
+from trl_common import Clock, tokenizer_of
 
 
 def prepare(folder, job, batch):
-    stop, pad = chr(0x3400), chr(0x3401)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "student" / "tokenizer.json"), eos_token=stop, pad_token=pad)
+    tokenizer = tokenizer_of(folder)
     student, teacher = (AutoModelForCausalLM.from_pretrained(folder / name, dtype=torch.float32) for name in ("student", "teacher"))
     prompts = batch["prompts"].repeat_interleave(job["samples"], 0)
     completions = batch["completions"]

@@ -1,25 +1,14 @@
 """A whole step of TRL's GRPOTrainer: it generates, scores, and takes one optimizer step."""
-import time
 import torch
-from contender import milliseconds_since, reward, serve, trainer_arguments
+from contender import reward, serve, trainer_arguments
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback
+from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
-
-
-class Clock(TrainerCallback):
-    """The step alone, without what train() sets up and tears down."""
-
-    def on_step_begin(self, *_, **__):
-        self.started = time.perf_counter()
-
-    def on_step_end(self, *_, **__):
-        self.milliseconds = milliseconds_since(self.started)
+from trl_common import Clock, tokenizer_of
 
 
 def prepare(folder, job, batch):
-    stop, pad = chr(0x3400), chr(0x3401)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "student" / "tokenizer.json"), eos_token=stop, pad_token=pad)
+    tokenizer = tokenizer_of(folder)
     model = AutoModelForCausalLM.from_pretrained(folder / "student", dtype=torch.float32)
     n, samples, length = job["prompts"], job["samples"], job["listLength"]
     args = GRPOConfig(

@@ -137,7 +137,8 @@ function groupBy<Row>(rows: readonly Row[], key: (row: Row) => string): Map<stri
   return groups;
 }
 
-function grow<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+/** The value of a key, made where there is none yet. */
+export function grow<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
   const found = map.get(key);
   if (found !== undefined) return found;
   const made = make();

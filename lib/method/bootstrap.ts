@@ -1,5 +1,6 @@
 /** Paired bootstrap over readers (Efron 1979; percentile intervals). Paired: every method is looked at on the same resamples. */
 import { keyOf, philox } from '../random.ts';
+import { mean } from './vectors.ts';
 
 /** A statistic with its interval. */
 export interface Interval {
@@ -34,7 +35,7 @@ export function drawResamples(readers: number, samples: number, seed: number): R
 
 /** Mean over readers. `values`: one a reader. */
 export function meanInterval(values: ArrayLike<number>, resamples: Resamples, confidence = 0.95): Interval {
-  return interval(average(values), resampledMeans(values, resamples), confidence);
+  return interval(mean(values), resampledMeans(values, resamples), confidence);
 }
 
 /** Mean of a - b over the same readers, in the same order. */
@@ -60,7 +61,7 @@ export function pairedRatio(
 ): Interval {
   const below = resampledMeans(b, resamples);
   const ratios = resampledMeans(a, resamples).map((above, i) => above / below[i]);
-  return interval(average(a) / average(b), ratios.filter(Number.isFinite), confidence);
+  return interval(mean(a) / mean(b), ratios.filter(Number.isFinite), confidence);
 }
 
 /** The mean of each resample. */
@@ -91,10 +92,4 @@ function quantile(sorted: Float64Array, q: number): number {
   const below = Math.floor(position);
   const above = Math.min(sorted.length - 1, below + 1);
   return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
-}
-
-function average(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum / values.length;
 }

@@ -31,7 +31,7 @@ ${sections}
   return page.toString();
 }
 
-function tiles({ evaluation, experiment, seconds, peakRssMb }: ReportData): Section {
+function tiles({ evaluation, experiment, seconds, peakRssMb, stages }: ReportData): Section {
   const figures: [string, string][] = [];
   if (experiment) figures.push([experiment.outcome.replace('_', ' '), 'outcome of the A/B test']);
   if (evaluation) {
@@ -44,7 +44,10 @@ function tiles({ evaluation, experiment, seconds, peakRssMb }: ReportData): Sect
       'reward, warm start → teacher',
     ]);
   }
-  figures.push([duration(seconds), 'wall time']);
+  figures.push([
+    duration(seconds),
+    stages.every(({ cached }) => cached) ? 'wall time, every step reused' : 'wall time',
+  ]);
   if (peakRssMb > 0) figures.push([`${(peakRssMb / 1024).toFixed(1)} GiB`, 'peak memory, all processes']);
   return html`<div class="tiles">${figures.map(([value, what]) => html`<div class="tile"><b>${value}</b><span>${what}</span></div>`)}</div>`;
 }

@@ -13,7 +13,7 @@ export const methodNames: Record<string, { title: string; group: string }> = {
   mean_signals: { title: 'Mean of all signals', group: 'embedding' },
   signals_as_queries: { title: 'Every signal a query', group: 'embedding' },
   key_phrases: { title: "Every signal's key phrase a query", group: 'embedding' },
-  key_phrases_equal: { title: "Newest key phrases, as many as the teacher's queries", group: 'embedding' },
+  key_phrases_equal: { title: 'Newest key phrases, equal number', group: 'embedding' },
   gru4rec: { title: 'GRU4Rec', group: 'trained baseline' },
   sasrec: { title: 'SASRec', group: 'trained baseline' },
   nrhub: { title: 'NRHUB', group: 'trained baseline' },

@@ -1,7 +1,7 @@
 /** What happened in the run: the experiment, cleaning, some readers, the stages. */
 import { html, raw } from 'hono/html';
 import type { ReportData } from './data.ts';
-import { duration, type Section, table, written } from './text.ts';
+import { duration, type Section, table, timeSpent, written } from './text.ts';
 import { curves } from './plots.ts';
 
 const metricNames: Record<string, string> = {
@@ -80,5 +80,5 @@ ${table(
   ]),
   4,
 )}
-<p class="soft">Temporal and S3 together: ${(100 * data.orchestrationShare).toFixed(1)} % of the wall time. Teacher <code>${data.digests.teacher ?? 'none'}</code>, student <code>${data.digests.student ?? 'none'}</code>.</p>`;
+<p class="soft">In ${duration(data.seconds)}; ${timeSpent(data)}. Teacher <code>${data.digests.teacher ?? 'none'}</code>, student <code>${data.digests.student ?? 'none'}</code>.</p>`;
 }

@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Interval } from '../method/bootstrap.ts';
+import type { ReportData } from './data.ts';
 
 export type Section = HtmlEscapedString | Promise<HtmlEscapedString>;
 
@@ -14,6 +15,12 @@ export function written({ mean, low, high }: Interval, digits = 3): string {
 /** `96 %`, or a dash. */
 export function percent(share: number): string {
   return Number.isFinite(share) ? `${(100 * share).toFixed(0)} %` : '–';
+}
+
+/** Where the wall time of a run went; of one that only reused its steps a share would mislead. */
+export function timeSpent({ stages, orchestrationShare }: Pick<ReportData, 'stages' | 'orchestrationShare'>): string {
+  if (stages.every(({ cached }) => cached)) return 'every step was reused';
+  return `Temporal and S3 took ${(100 * orchestrationShare).toFixed(1)} % of the time`;
 }
 
 /** A table whose columns after the first `words` are figures. */

@@ -1,5 +1,6 @@
 /** How fast teacher and student write: readers a second, and their ratio beside the ratio of their sizes. */
 import { tTest, variance } from '../../method/statistics.ts';
+import { mean } from '../../method/vectors.ts';
 import type { RunRecord, Verdict } from './figures.ts';
 
 export interface RateComparison {
@@ -30,13 +31,13 @@ export function compareRates(rates: RunRecord['rates']): RateComparison | null {
   const parameters = { teacher: teachers[0].parameters, student: students[0].parameters };
   const sizes = parameters.teacher / parameters.student;
   const half = Math.log(sizes / 2);
-  const center = average(ratios);
+  const center = mean(ratios);
   const error = Math.sqrt(variance(ratios) / ratios.length);
   const { low, high } =
     ratios.length < 2 ? { low: -Infinity, high: Infinity } : tTest(center, error, ratios.length - 1);
   return {
-    teacher: average(slow),
-    student: average(perSecond(students)),
+    teacher: mean(slow),
+    student: mean(perSecond(students)),
     parameters,
     sizes,
     ratio: { mean: Math.exp(center), low: Math.exp(low), high: Math.exp(high) },
@@ -54,8 +55,4 @@ export function rateSection(rates: RunRecord['rates']): string {
 Lists for the same readers, teacher and student in turns (${turns} turns): ${teacher.toFixed(1)} readers a second of the teacher (${parameters.teacher.toLocaleString('en')} parameters), ${student.toFixed(1)} of the student (${parameters.student.toLocaleString('en')}).
 The student is ${ratio.mean.toFixed(2)} times as fast [${ratio.low.toFixed(2)}, ${ratio.high.toFixed(2)}] at ${sizes.toFixed(2)} times fewer parameters; the paper's is 33 times as fast at 64 times fewer.
 ${rateClaim}: **${verdict}**. Measured on this machine, on this day: not part of the results' digest.`;
-}
-
-function average(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

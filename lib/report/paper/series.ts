@@ -1,4 +1,5 @@
 /** The readers' figures of all arms, looked up by arm and method; and linear combinations of them, reader by reader. */
+import { grow } from '../../data/dataset.ts';
 import type { RankingMetrics } from '../../method/metrics.ts';
 import type { Term } from './claims.ts';
 import type { ArmRow } from './figures.ts';
@@ -92,10 +93,4 @@ export function readerMeans(pairs: readonly Pair[]): number[] {
   return [...Map.groupBy(pairs, ({ world, reader }) => `${world} ${reader}`).values()].map(
     (ofReader) => ofReader.reduce((sum, { ours }) => sum + ours, 0) / ofReader.length,
   );
-}
-
-function grow<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const found = map.get(key) ?? make();
-  map.set(key, found);
-  return found;
 }
