@@ -85,7 +85,7 @@ export async function warmStart(
   if (steps === 0) return Number.NaN;
   const { warmstart, teacher } = input.settings;
   const readers = dataset.readers('train');
-  const label = await createLabeler(readers, dataset.articles, embedder);
+  const label = await createLabeler(dataset, embedder);
   const { loss } = await trainSupervised(model, {
     steps,
     learningRate: warmstart.learningRate,

@@ -33,7 +33,7 @@ export async function pretrainModels(
     const target = join(folder, model.name);
     saveLanguageModel(result.model, target, { dtype: 'F16' });
     writeRecord(folder, model.name, {
-      command: 'npm run newshound -- pretrain',
+      command: `npm run newshound -- pretrain ${model.name} --threads ${threads}`,
       seed: baseModels.seed,
       plan: { ...baseModels, models: undefined, model },
       parameters: result.parameters,

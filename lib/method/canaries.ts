@@ -90,8 +90,8 @@ async function honestLists(
   let next = 0;
   return phrases.map((ofReader) => {
     const vectors = ofReader.map(() => rowOf(rows, next++, embedder.dimensions));
-    const largest = phraseClusters(ofReader, vectors, [], []).toSorted((a, b) => b.phrases.length - a.phrases.length);
-    return largest.slice(0, LIST_LINES.most).map(({ phrases: [first] }) => first);
+    const largest = phraseClusters(ofReader, vectors).toSorted((a, b) => b.length - a.length);
+    return largest.slice(0, LIST_LINES.most).map(([first]) => first);
   });
 }
 

@@ -24,7 +24,7 @@ const kindToken: Record<SignalKind, string> = { search: '<|search|>', page: '<|p
 export const MAX_SIGNAL_TOKENS = 24;
 
 /** A list that holds its format has so many lines, each of so many words. */
-export const LIST_LINES = { least: 2, most: 5 } as const;
+export const LIST_LINES = { least: 3, most: 5 } as const;
 export const LINE_WORDS = { least: 1, most: 7 } as const;
 
 /** Whatever a policy writes, recall sees at most so many queries, each of so many characters. */
@@ -63,7 +63,7 @@ export function plainText(text: string): string {
 export interface ParsedList {
   /** At most 8, of at most 120 characters, without control characters or special tokens. */
   queries: string[];
-  /** Ended by itself; 2 to 5 lines of 1 to 7 words; no empty line, no special token, no broken character. */
+  /** Ended by itself; 3 to 5 lines of 1 to 7 words; no empty line, no special token, no broken character. */
   valid: boolean;
 }
 

@@ -11,8 +11,8 @@ export const SAME_INTEREST_COSINE = 0.4;
 
 const PHRASE_WORDS = 5;
 
-/** Faults and noise are wanted: they leave the policy room to improve on (docs/experiments.md). */
-const rates = { skipped: 0.3, nextClick: 0.5, generic: 0.1, repeated: 0.02, formatFault: 0.05 } as const;
+/** How often a label names an interest that the next clicks confirm, and one that they do not; and a click's phrase rather than the signals'. */
+const rates = { clicked: 0.95, unclicked: 0.25, click: 0.9 } as const;
 
 /**
  * What an article is about: words that title and abstract share, without stop words, at most 5, in the title's order. Where they
@@ -44,55 +44,82 @@ function withoutSite(title: string): string {
   return (isSite ? parts.slice(0, -1) : parts).join(' ');
 }
 
-/** One interest of a reader: phrases of its signals, and phrases of next clicks near it. */
-export interface PhraseCluster {
-  phrases: string[];
-  clicks: string[];
-}
-
 /**
- * Interests in the order in which the signals first show them. A phrase opens a cluster where it is near no earlier opener; the
- * cluster then holds every phrase near the opener. `vectors` are unit or zero, one a phrase; empty phrases are left out.
+ * Phrases by interest, in the order in which they first show. A phrase opens a cluster where it is near no earlier opener; the cluster
+ * then holds every phrase near the opener. `vectors` are unit or zero, one a phrase; empty phrases are left out.
  */
-export function phraseClusters(
-  phrases: readonly string[],
-  vectors: readonly Float32Array[],
-  clicks: readonly string[],
-  clickVectors: readonly Float32Array[],
-): PhraseCluster[] {
+export function phraseClusters(phrases: readonly string[], vectors: readonly Float32Array[]): string[][] {
   const openers: number[] = [];
   phrases.forEach((phrase, i) => {
     if (phrase !== '' && openers.every((opener) => dot(vectors[i], vectors[opener]) < SAME_INTEREST_COSINE))
       openers.push(i);
   });
-  const near = (opener: number, texts: readonly string[], of: readonly Float32Array[]): string[] =>
-    texts.filter((text, i) => text !== '' && dot(vectors[opener], of[i]) >= SAME_INTEREST_COSINE);
-  return openers.map((opener) => ({
+  return openers.map((opener) => {
+    const near = phrases.filter(
+      (phrase, i) => phrase !== '' && dot(vectors[opener], vectors[i]) >= SAME_INTEREST_COSINE,
+    );
     // A zero vector (words unknown to the encoder) is near nothing, not even itself.
-    phrases: [...new Set([phrases[opener], ...near(opener, phrases, vectors)])],
-    clicks: near(opener, clicks, clickVectors),
+    return [...new Set([phrases[opener], ...near])];
+  });
+}
+
+/** What happened as well as to whom: half of the articles share only a name between title and abstract. */
+const EVENT_WORDS = 4;
+
+/**
+ * An article's key phrase for a label: where title and abstract share fewer than 4 words, the title's rarest content words besides, in
+ * its order. `idf`: inverse document frequencies of the corpus (rubric.ts).
+ */
+export function eventPhrase(
+  { title, abstract }: Pick<ArticleRow, 'title' | 'abstract'>,
+  idf: ReadonlyMap<string, number>,
+): string {
+  const inAbstract = new Set(words(abstract));
+  const content = [...new Set(words(title))].filter(isContent);
+  const [shared, own] = [
+    content.filter((word) => inAbstract.has(word)),
+    content.filter((word) => !inAbstract.has(word)),
+  ];
+  const rarest = own.toSorted((a, b) => (idf.get(b) ?? 0) - (idf.get(a) ?? 0));
+  const kept = new Set([...shared, ...rarest.slice(0, Math.max(0, EVENT_WORDS - shared.length))]);
+  return content
+    .filter((word) => kept.has(word))
+    .slice(0, PHRASE_WORDS)
+    .join(' ');
+}
+
+/** An interest that a label can name. */
+export interface LabelledInterest {
+  /** Key phrases of its signals. */
+  phrases: readonly string[];
+  /** Event phrases of the next clicks about it. */
+  clicks: readonly string[];
+}
+
+/** A list for a reader with these interests (in the order of the signals), its lines joined by newlines; another one at each call, as `random` says. */
+export function weakLabel(interests: readonly LabelledInterest[], random: Random): string {
+  const drawn = interests.map((interest) => ({
+    interest,
+    named: random.uniform() < (interest.clicks.length > 0 ? rates.clicked : rates.unclicked),
+    draw: random.uniform() * interest.phrases.length,
   }));
-}
+  const least = drawn.filter(({ named }) => !named).toSorted((a, b) => b.draw - a.draw);
+  const missing = Math.max(0, LIST_LINES.least - drawn.filter(({ named }) => named).length);
+  const added = new Set(least.slice(0, missing));
+  const chosen = drawn.filter((one) => one.named || added.has(one)).map(({ interest }) => interest);
 
-/** A list for a reader with these interests, its lines joined by newlines; another one at each call, as `random` says. */
-export function weakLabel(clusters: readonly PhraseCluster[], random: Random): string {
-  const lines: string[] = [];
-  for (const cluster of clusters) {
-    if (lines.length >= LIST_LINES.most) break;
-    if (random.uniform() < rates.skipped) continue;
-    const useClick = random.uniform() < rates.nextClick && cluster.clicks.length > 0;
-    lines.push(random.pick(useClick ? cluster.clicks : cluster.phrases));
-    if (random.uniform() < rates.generic) lines.push(random.pick(genericQueries));
-    if (random.uniform() < rates.repeated) lines.push(lines[lines.length - 1]);
+  const lines = new Set(
+    chosen.map(({ phrases, clicks }) =>
+      random.pick(clicks.length > 0 && random.uniform() < rates.click ? clicks : phrases),
+    ),
+  );
+  // Too few interests for a list: more of what is said about them.
+  for (const phrase of [...chosen.flatMap(({ clicks, phrases }) => [...clicks, ...phrases]), ...genericQueries]) {
+    if (lines.size >= LIST_LINES.least) break;
+    lines.add(phrase);
   }
-  if (lines.length === 0) lines.push(random.pick(genericQueries));
-  const list = lines.slice(0, LIST_LINES.most).map((line) => line.split(' ').slice(0, LINE_WORDS.most).join(' '));
-  return random.uniform() < rates.formatFault ? withFault(list, random) : list.join('\n');
-}
-
-/** A list that breaks its format: an empty line in it, or all its lines run together. */
-function withFault(lines: readonly string[], random: Random): string {
-  if (random.uniform() < 0.5) return lines.join(' ');
-  const at = random.integer(lines.length + 1);
-  return [...lines.slice(0, at), '', ...lines.slice(at)].join('\n');
+  return [...lines]
+    .slice(0, LIST_LINES.most)
+    .map((line) => line.split(' ').slice(0, LINE_WORDS.most).join(' '))
+    .join('\n');
 }

@@ -93,14 +93,14 @@ export const warmstartSettings = z.strictObject({
 });
 
 export const rolloutSettings = z.strictObject({
-  temperature: z.number().positive().default(0.6),
+  temperature: z.number().positive().default(0.4),
   topK: z.number().int().min(0).default(0),
   topP: z.number().gt(0).max(1).default(1),
   minP: z.number().min(0).lt(1).default(0),
   constrained: z
     .boolean()
     .default(false)
-    .describe('only tokens that keep the list format may be sampled: 2 to 5 lines of 1 to 7 words'),
+    .describe('only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words'),
   stop: z
     .array(z.string().min(1))
     .default([])
@@ -170,7 +170,7 @@ export const teacherSettings = z.strictObject({
 });
 
 export const sweepSettings = z.strictObject({
-  models: z.array(modelName).default(['base-xs', 'base-s', 'base-m']).describe('capacity arms beside the teacher'),
+  models: z.array(modelName).default(['base-xs', 'base-s']).describe('capacity arms beside the teacher'),
   rounds: positive.default(4).describe('Dr. GRPO rounds an arm'),
   warmSteps: z.number().int().min(0).default(20),
   bestOf: z.array(positive).default([1, 2, 4, 8]),

@@ -102,6 +102,7 @@ export async function createDistiller(
   return { ...learnerOf(trainer), step: uniformStep(trainer, settings, limits) };
 }
 
+/** Examples that share one prompt array are packed behind it: it is read once. */
 export interface SupervisedExample {
   prompt: Int32Array;
   completion: Int32Array;
@@ -120,7 +121,10 @@ export async function createSupervised(model: LanguageModel, settings: LearnerSe
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config, settings) });
   const step = uniformStep(trainer, settings, config);
   const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
-    examples.map(({ prompt, completion }) => ({ prompt, completions: [completion] }));
+    [...Map.groupBy(examples, ({ prompt }) => prompt)].map(([prompt, sharing]) => ({
+      prompt,
+      completions: sharing.map(({ completion }) => completion),
+    }));
   return {
     ...learnerOf(trainer),
     step: (examples, learningRate) => step(groupsOf(examples), learningRate),

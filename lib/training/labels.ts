@@ -1,56 +1,60 @@
 /** Weak labels for many readers: the rule is in method/weak-labels.ts, the embeddings it needs are made here, once. */
-import type { ArticleRow, Reader } from '../data/rows.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Reader } from '../data/rows.ts';
+import { corpusStatistics } from '../method/rubric.ts';
+import { dot, rowOf } from '../method/vectors.ts';
 import {
-  keyPhraseOfArticle,
+  eventPhrase,
   keyPhraseOfSignal,
-  type PhraseCluster,
+  type LabelledInterest,
   phraseClusters,
+  SAME_INTEREST_COSINE,
   weakLabel,
 } from '../method/weak-labels.ts';
 import type { Random } from '../random.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 
-/** Writes a weak label for a reader: another one at each call, as the random stream says. */
+/** Writes a weak label for a train reader: another one at each call, as the random stream says. */
 export type Labeler = (reader: Reader, random: Random) => string;
 
-/** Prepares the labels of train readers. Next clicks are used, so no reader of dev or test may be among them. */
-export async function createLabeler(
-  readers: readonly Reader[],
-  articles: ReadonlyMap<string, ArticleRow>,
-  embedder: Embedder,
-): Promise<Labeler> {
-  const held = readers.find((reader) => reader.split !== 'train');
-  if (held)
-    throw new Error(`weak labels read next clicks: reader ${held.readerId} of ${held.split} must not be labelled`);
-  const articlePhrases = new Map<string, string>();
-  const phraseOf = (id: string): string => {
-    const article = articles.get(id);
-    if (!article) return '';
-    const known = articlePhrases.get(id);
-    if (known !== undefined) return known;
-    const phrase = keyPhraseOfArticle(article.title, article.abstract);
-    articlePhrases.set(id, phrase);
-    return phrase;
-  };
-  const phrases = readers.map((reader) => ({
-    signals: reader.signals.map((signal) =>
-      keyPhraseOfSignal(signal, signal.articleId ? articles.get(signal.articleId) : undefined),
+/** Prepares the labels of train readers: their next clicks are read, and the news up to then, nothing of dev or test. */
+export async function createLabeler(dataset: Dataset, embedder: Embedder): Promise<Labeler> {
+  const readers = dataset.readers('train');
+  const pool = dataset.pool('train');
+  const { idf } = corpusStatistics([...dataset.history, ...pool]);
+  const events = new Map(pool.map((article) => [article.article_id, eventPhrase(article, idf)]));
+  const phrases = readers.map(({ signals, clicked }) => ({
+    signals: signals.map((signal) =>
+      keyPhraseOfSignal(signal, signal.articleId === null ? undefined : dataset.articles.get(signal.articleId)),
     ),
-    clicks: reader.clicked.map(phraseOf).filter((phrase) => phrase !== ''),
+    clicks: clicked.map((id) => events.get(id) ?? '').filter((phrase) => phrase !== ''),
   }));
   const unique = [...new Set(phrases.flatMap(({ signals, clicks }) => [...signals, ...clicks]))];
-  const vectors = await embedder.embed(unique);
+  const rows = await embedder.embed(unique);
   const at = new Map(unique.map((text, i) => [text, i]));
-  const vectorsOf = (texts: readonly string[]): Float32Array[] =>
-    texts.map((text) => {
-      const i = at.get(text) ?? 0;
-      return vectors.subarray(i * embedder.dimensions, (i + 1) * embedder.dimensions);
-    });
-  const clusters = new Map<string, PhraseCluster[]>(
-    readers.map((reader, i) => {
-      const { signals, clicks } = phrases[i];
-      return [reader.readerId, phraseClusters(signals, vectorsOf(signals), clicks, vectorsOf(clicks))];
-    }),
-  );
-  return (reader, random) => weakLabel(clusters.get(reader.readerId) ?? [], random);
+  const vectorOf = (text: string): Float32Array => rowOf(rows, at.get(text) ?? 0, embedder.dimensions);
+
+  const interestsOf = ({ signals, clicks }: (typeof phrases)[number]): LabelledInterest[] => {
+    const interests = phraseClusters(signals, signals.map(vectorOf)).map((near) => ({
+      phrases: near,
+      clicks: [] as string[],
+    }));
+    for (const click of clicks) {
+      const cosines = interests.map(({ phrases: near }) =>
+        Math.max(...near.map((phrase) => dot(vectorOf(phrase), vectorOf(click)))),
+      );
+      const best = cosines.indexOf(Math.max(...cosines));
+      if (cosines[best] >= SAME_INTEREST_COSINE) interests[best].clicks.push(click);
+    }
+    return interests;
+  };
+  const interests = new Map(readers.map(({ readerId }, i) => [readerId, interestsOf(phrases[i])]));
+  return (reader, random) => {
+    const known = interests.get(reader.readerId);
+    if (!known)
+      throw new Error(
+        `weak labels read next clicks: reader ${reader.readerId} of ${reader.split} must not be labelled`,
+      );
+    return weakLabel(known, random);
+  };
 }

@@ -1,13 +1,13 @@
 /**
- * The small base models, trained from nothing on generated worlds that no run uses: first to copy (texts to their key phrases), then
+ * The small base models, trained from nothing on generated worlds that no run uses: first to copy (signals to what they are about), then
  * to write weak labels for readers. The demo starts from them, as the paper starts from Qwen.
  */
 import type { CanonicalTables } from '../data/canonical.ts';
 import { type Dataset, datasetOf } from '../data/dataset.ts';
 import { generateWorld } from '../data/world/world.ts';
 import { worldTexts } from '../data/world/texts.ts';
-import { baseSpecials, completionOf, promptOf } from '../method/prompt.ts';
-import { keyPhraseOfArticle } from '../method/weak-labels.ts';
+import { baseSpecials, completionOf, LIST_LINES, promptOf } from '../method/prompt.ts';
+import { keyPhraseOfSignal } from '../method/weak-labels.ts';
 import { Random } from '../random.ts';
 import { trainTextEncoder } from '../retrieval/encoder.ts';
 import { trainByteBpe } from '../tensor/bpe.ts';
@@ -26,6 +26,10 @@ export interface PretrainPlan {
   readersPerWorld: number;
   vocabularySize: number;
   maxPromptTokens: number;
+  /** Readers of a step; twice as many copying examples. */
+  batch: number;
+  /** Different labels of a reader in a step, behind one prompt. */
+  listsPerReader: number;
   models: readonly BaseModelPlan[];
 }
 
@@ -35,7 +39,6 @@ export interface BaseModelPlan {
   layers: number;
   heads: number;
   intermediate: number;
-  batch: number;
   copySteps: number;
   labelSteps: number;
   learningRate: number;
@@ -83,8 +86,7 @@ export async function preparePretraining(
     threads,
   });
   const worlds = [];
-  for (const dataset of datasets)
-    worlds.push({ dataset, label: await createLabeler(dataset.readers('train'), dataset.articles, embedder) });
+  for (const dataset of datasets) worlds.push({ dataset, label: await createLabeler(dataset, embedder) });
   return { tokenizerJson, tokenizer, worlds };
 }
 
@@ -114,7 +116,7 @@ export async function pretrain(
   const phase = (
     name: string,
     steps: number,
-    example: (random: Random) => Example,
+    examples: (random: Random) => Example[],
   ): ReturnType<typeof trainSupervised> =>
     trainSupervised(trained, {
       steps,
@@ -124,12 +126,15 @@ export async function pretrain(
       threads,
       batch: (step) => {
         const random = new Random('pretrain', plan.seed, model.name, name, step);
-        return Array.from({ length: model.batch }, () => example(random));
+        return Array.from({ length: plan.batch }, () => examples(random)).flat();
       },
       report: (step, loss, tokens) => report(name, step, steps, loss, tokens),
     });
-  const copy = await phase('copy', model.copySteps, (random) => copyExample(random, plan, corpus));
-  const labels = await phase('labels', model.labelSteps, (random) => labelExample(random, plan, corpus));
+  const copy = await phase('copy', model.copySteps, (random) => [
+    copyExample(random, plan, corpus),
+    copyExample(random, plan, corpus),
+  ]);
+  const labels = await phase('labels', model.labelSteps, (random) => labelExamples(random, plan, corpus));
   return {
     model: trained,
     copyLoss: copy.loss,
@@ -139,28 +144,29 @@ export async function pretrain(
   };
 }
 
-/** 1 to 3 article texts as clicks; the list is their key phrases: what grounding is made of. */
+/** A few signals of anybody; the list is what each is about, in its own words: what grounding is made of. */
 function copyExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example {
   const { dataset } = random.pick(worlds);
-  const articles = Array.from({ length: 1 + random.integer(3) }, () => random.pick(dataset.history));
-  const signals = articles.map(({ title, abstract }) => ({
-    kind: 'click' as const,
-    text: random.uniform() < 0.7 ? title : abstract,
-    at: 0,
-    articleId: null,
-  }));
-  const list = articles.map(({ title, abstract }) => keyPhraseOfArticle(title, abstract)).join('\n');
-  return { prompt: promptOf(signals, tokenizer, plan.maxPromptTokens), completion: completionOf(list, tokenizer) };
+  const readers = dataset.readers('train');
+  const signals = Array.from({ length: LIST_LINES.least + random.integer(3) }, () =>
+    random.pick(random.pick(readers).signals),
+  );
+  const list = signals.map(({ kind, text }) => keyPhraseOfSignal({ kind, text })).filter((phrase) => phrase !== '');
+  return {
+    prompt: promptOf(signals, tokenizer, plan.maxPromptTokens),
+    completion: completionOf(list.join('\n'), tokenizer),
+  };
 }
 
-/** A reader of some world, and a weak label for it. */
-function labelExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example {
+/** A reader of some world, and weak labels for it. */
+function labelExamples(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example[] {
   const { dataset, label } = random.pick(worlds);
   const reader = random.pick(dataset.readers('train'));
-  return {
-    prompt: promptOf(reader.signals, tokenizer, plan.maxPromptTokens),
+  const prompt = promptOf(reader.signals, tokenizer, plan.maxPromptTokens);
+  return Array.from({ length: plan.listsPerReader }, () => ({
+    prompt,
     completion: completionOf(label(reader, random), tokenizer),
-  };
+  }));
 }
 
 function baseConfig({ hidden, intermediate, layers, heads }: BaseModelPlan, tokenizer: Tokenizer): ModelConfig {

@@ -3,6 +3,7 @@ import { NumericsError } from '../errors.ts';
 import { createSupervised, type LearnerSettings } from '../tensor/learner.ts';
 import type { LanguageModel } from '../tensor/language-model.ts';
 
+/** Examples that share one prompt array are packed behind it: it is read once. */
 export interface Example {
   prompt: Int32Array;
   completion: Int32Array;

@@ -135,25 +135,25 @@ describe('a completion as training wants it', () => {
 });
 
 describe('parsing a list', () => {
-  it('holds where it ended by itself with 2 to 5 lines of 1 to 7 words', () => {
-    expect(parseList(' rail strike\n keto snacks', true)).toEqual({
-      queries: ['rail strike', 'keto snacks'],
+  it('holds where it ended by itself with 3 to 5 lines of 1 to 7 words', () => {
+    expect(parseList(' rail strike\n keto snacks\n iceland', true)).toEqual({
+      queries: ['rail strike', 'keto snacks', 'iceland'],
       valid: true,
     });
-    expect(parseList('a b c d e f g\nx', true).valid).toBe(true);
+    expect(parseList('a b c d e f g\nx\ny', true).valid).toBe(true);
   });
 
   it.each([
-    ['one line', 'rail strike', true],
+    ['two lines', 'rail strike\nketo snacks', true],
     ['six lines', 'a\nb\nc\nd\ne\nf', true],
-    ['an eight-word line', 'a b c d e f g h\nx', true],
-    ['an empty line', 'a\n\nb', true],
-    ['an empty end', 'a\nb\n', true],
-    ['a cut list', 'a\nb', false],
-    ['a special token', 'a <|click|>\nb', true],
-    ['a chat token', 'a\nb<|im_end|>', true],
-    ['a broken character', 'a \uFFFD\nb', true],
-    ['a control character', 'a\u0007\nb', true],
+    ['an eight-word line', 'a b c d e f g h\nx\ny', true],
+    ['an empty line', 'a\n\nb\nc', true],
+    ['an empty end', 'a\nb\nc\n', true],
+    ['a cut list', 'a\nb\nc', false],
+    ['a special token', 'a <|click|>\nb\nc', true],
+    ['a chat token', 'a\nb\nc<|im_end|>', true],
+    ['a broken character', 'a \uFFFD\nb\nc', true],
+    ['a control character', 'a\u0007\nb\nc', true],
     ['nothing', '', true],
   ])('fails with %s', (_, text, finished) => {
     expect(parseList(text, finished).valid).toBe(false);
@@ -170,7 +170,7 @@ describe('parsing a list', () => {
           expect(query.trim()).toBe(query);
           expect(query).not.toBe('');
         }
-        if (valid) expect(queries.length).toBeGreaterThanOrEqual(2);
+        if (valid) expect(queries.length).toBeGreaterThanOrEqual(3);
       }),
     );
     expect(parseList(Array.from({ length: 20 }, (_, i) => `q${i}`).join('\n'), true).queries.length).toBe(8);
@@ -180,7 +180,7 @@ describe('parsing a list', () => {
     const word = fc.stringMatching(/^[a-z0-9']{1,8}$/);
     const list = fc.array(
       fc.array(word, { minLength: 1, maxLength: 7 }).map((line) => line.join(' ')),
-      { minLength: 2, maxLength: 5 },
+      { minLength: 3, maxLength: 5 },
     );
     fc.assert(
       fc.property(list, (queries) => {

@@ -188,7 +188,7 @@ const levels = {
   'main/undistilled': 0.2,
   'size_xs/teacher': 0.15,
   'size_s/teacher': 0.2,
-  'size_m/teacher': 0.25,
+  'size_xl/teacher': 0.32,
   'best_of/best_of_1': 0.3,
   'best_of/best_of_2': 0.34,
   'best_of/best_of_4': 0.35,
@@ -201,7 +201,7 @@ const levels = {
 const beside: Beside = {
   experiments: [],
   cleaning: [],
-  parameters: { main: 1_400_000, size_xs: 260_000, size_s: 500_000, size_m: 800_000 },
+  parameters: { main: 1_400_000, size_xs: 260_000, size_s: 500_000, size_xl: 2_300_000 },
 };
 
 describe('a verdict on each claim', () => {
@@ -224,9 +224,9 @@ describe('a verdict on each claim', () => {
   });
 
   it('fits the sizes, and predicts the largest from the others', () => {
-    expect(results.capacity.points.map(({ x }) => x)).toEqual([260_000, 500_000, 800_000, 1_400_000]);
+    expect(results.capacity.points.map(({ x }) => x)).toEqual([260_000, 500_000, 1_400_000, 2_300_000]);
     expect(results.capacity.law?.exponent.low).toBeGreaterThan(0);
-    expect(results.capacity.law?.largest.size).toBe(1_400_000);
+    expect(results.capacity.law?.largest.size).toBe(2_300_000);
   });
 
   it('does not depend on the order of the rows', () => {

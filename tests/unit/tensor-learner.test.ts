@@ -220,6 +220,15 @@ describe('a policy learner', () => {
 });
 
 describe('a supervised learner', () => {
+  it('reads a prompt that examples share once, with the loss of prompts apart within 1e-5', async () => {
+    const [{ prompt, completions }] = groups;
+    const learner = await createSupervised(load('llama'), settings);
+    const shared = await learner.evaluate(completions.map((completion) => ({ prompt, completion })));
+    const apart = await learner.evaluate(completions.map((completion) => ({ prompt: prompt.slice(), completion })));
+    await learner.release();
+    expect(Math.abs(shared - apart)).toBeLessThan(1e-5);
+  });
+
   it('learns its examples from random weights', async () => {
     const { config, tokenizer } = load('llama');
     const model = { config, tokenizer, parameters: initialParameters(config, 1) };

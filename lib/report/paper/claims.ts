@@ -102,7 +102,7 @@ export const paperClaims: readonly PaperClaim[] = [
     id: 'size',
     words: 'The largest teacher recalls more than the smallest',
     paper: '.257 v .187 (32B, 0.5B)',
-    ours: [teacher],
+    ours: [teacherOf('size_xl')],
     other: [teacherOf('size_xs')],
   },
   {

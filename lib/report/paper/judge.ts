@@ -29,7 +29,9 @@ export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPla
     capacity: capacityOf(
       measuredPoints(
         series,
-        [...sizes, 'main'].map((arm) => ({ arm, method: 'teacher', x: beside.parameters[arm] ?? Number.NaN })),
+        [...sizes, 'main']
+          .map((arm) => ({ arm, method: 'teacher', x: beside.parameters[arm] ?? Number.NaN }))
+          .sort((a, b) => a.x - b.x),
       ),
     ),
     bestOf: bestOfOf(
