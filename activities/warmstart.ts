@@ -85,7 +85,7 @@ export async function warmStart(
   if (steps === 0) return Number.NaN;
   const { warmstart, teacher } = input.settings;
   const readers = dataset.readers('train');
-  const label = await createLabeler(dataset, embedder);
+  const label = await createLabeler(dataset, embedder, warmstart.eventShare);
   const { loss } = await trainSupervised(model, {
     steps,
     learningRate: warmstart.learningRate,
@@ -97,11 +97,12 @@ export async function warmStart(
       const random = new Random('warmstart', input.seed, name, step);
       return Array.from({ length: warmstart.batch }, () => {
         const reader = random.pick(readers);
-        return {
-          prompt: promptOf(reader.signals, model.tokenizer, teacher.rollout.maxPromptTokens),
+        const prompt = promptOf(reader.signals, model.tokenizer, teacher.rollout.maxPromptTokens);
+        return Array.from({ length: warmstart.listsPerReader }, () => ({
+          prompt,
           completion: completionOf(label(reader, random), model.tokenizer),
-        };
-      });
+        }));
+      }).flat();
     },
     report: (step, now) => report((step + 1) / steps, now),
   });

@@ -1,4 +1,5 @@
 /** `newshound pretrain`: trains the committed base models and writes models/, with the figures and digests that reproduce them. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../lib/store/manifest.ts';
@@ -34,6 +35,7 @@ export async function pretrainModels(
     saveLanguageModel(result.model, target, { dtype: 'F16' });
     writeRecord(folder, model.name, {
       command: `npm run newshound -- pretrain ${model.name} --threads ${threads}`,
+      commit: commit(),
       seed: baseModels.seed,
       plan: { ...baseModels, models: undefined, model },
       parameters: result.parameters,
@@ -48,6 +50,15 @@ export async function pretrainModels(
       ),
     });
     say(`${model.name} is in ${target}: ${result.parameters.toLocaleString('en')} parameters`);
+  }
+}
+
+/** Of the code that trains; null outside a checkout. */
+function commit(): string | null {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return null;
   }
 }
 

@@ -11,8 +11,8 @@ export const SAME_INTEREST_COSINE = 0.4;
 
 const PHRASE_WORDS = 5;
 
-/** How often a label names an interest that the next clicks confirm, and one that they do not; and a click's phrase rather than the signals'. */
-const rates = { clicked: 0.95, unclicked: 0.25, click: 0.9 } as const;
+/** How often a label names an interest that the next clicks confirm, and one that they do not. */
+const rates = { confirmed: 0.95, other: 0.25 } as const;
 
 /**
  * What an article is about: words that title and abstract share, without stop words, at most 5, in the title's order. Where they
@@ -92,15 +92,19 @@ export function eventPhrase(
 export interface LabelledInterest {
   /** Key phrases of its signals. */
   phrases: readonly string[];
-  /** Event phrases of the next clicks about it. */
-  clicks: readonly string[];
+  /** The next clicks about it: the event's phrase, and the signals' phrase nearest to it. */
+  clicks: readonly { event: string; own: string }[];
 }
 
-/** A list for a reader with these interests (in the order of the signals), its lines joined by newlines; another one at each call, as `random` says. */
-export function weakLabel(interests: readonly LabelledInterest[], random: Random): string {
+/**
+ * A list for a reader with these interests (in the order of the signals), its lines joined by newlines; another one at each call, as
+ * `random` says. An interest that a next click confirms is named in the news' words in `eventShare` of the cases, else in the reader's own:
+ * the former teach to translate, the latter to choose and to copy.
+ */
+export function weakLabel(interests: readonly LabelledInterest[], eventShare: number, random: Random): string {
   const drawn = interests.map((interest) => ({
     interest,
-    named: random.uniform() < (interest.clicks.length > 0 ? rates.clicked : rates.unclicked),
+    named: random.uniform() < (interest.clicks.length > 0 ? rates.confirmed : rates.other),
     draw: random.uniform() * interest.phrases.length,
   }));
   const least = drawn.filter(({ named }) => !named).toSorted((a, b) => b.draw - a.draw);
@@ -109,12 +113,15 @@ export function weakLabel(interests: readonly LabelledInterest[], random: Random
   const chosen = drawn.filter((one) => one.named || added.has(one)).map(({ interest }) => interest);
 
   const lines = new Set(
-    chosen.map(({ phrases, clicks }) =>
-      random.pick(clicks.length > 0 && random.uniform() < rates.click ? clicks : phrases),
-    ),
+    chosen.map(({ phrases, clicks }) => {
+      if (clicks.length === 0) return random.pick(phrases);
+      const { event, own } = random.pick(clicks);
+      return random.uniform() < eventShare ? event : own;
+    }),
   );
   // Too few interests for a list: more of what is said about them.
-  for (const phrase of [...chosen.flatMap(({ clicks, phrases }) => [...clicks, ...phrases]), ...genericQueries]) {
+  const more = chosen.flatMap(({ clicks, phrases }) => [...clicks.map(({ own }) => own), ...phrases]);
+  for (const phrase of [...more, ...genericQueries]) {
     if (lines.size >= LIST_LINES.least) break;
     lines.add(phrase);
   }

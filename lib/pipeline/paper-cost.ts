@@ -24,7 +24,13 @@ export function stepSeconds({ uses }: Pick<PlanStep, 'uses'>, settings: Settings
     case 'index':
       return 1 + 0.015 * index.steps;
     case 'warmstart':
-      return 1 + 0.011 * warmstart.batch * (warmstart.steps + (warmstart.studentSteps ?? warmstart.steps));
+      return (
+        1 +
+        0.011 *
+          warmstart.batch *
+          warmstart.listsPerReader *
+          (warmstart.steps + (warmstart.studentSteps ?? warmstart.steps))
+      );
     case 'teacher': {
       const looks = 2 + Math.floor(teacher.rounds / teacher.evaluateEvery);
       return 2 + lists(teacher.rounds) + looks * teacher.evaluateReaders * LIST.sampled;

@@ -80,14 +80,18 @@ export const warmstartSettings = z.strictObject({
     .min(0)
     .default(0)
     .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
-  steps: z.number().int().min(0).default(60).describe('0: start from the model as it is (prompt only)'),
+  steps: z.number().int().min(0).default(100).describe('0: start from the model as it is (prompt only)'),
   studentSteps: z
     .number()
     .int()
     .min(0)
     .optional()
     .describe('of the student, where it needs others: one that lost layers must learn to do without them'),
-  batch: positive.default(32),
+  batch: positive.default(16).describe('readers a step'),
+  listsPerReader: positive.default(3).describe('different labels of a reader in a step, behind one prompt'),
+  eventShare: fraction
+    .default(0.1)
+    .describe("of a label's lines that a next click confirms, those in its words; the others are the reader's own"),
   learningRate: z.number().positive().default(1e-3),
   memory: memorySettings.prefault({}),
 });

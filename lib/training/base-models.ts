@@ -13,6 +13,7 @@ export const baseModels: PretrainPlan = {
   maxPromptTokens: 192,
   batch: 16,
   listsPerReader: 3,
+  eventShare: 0.9,
   models: [
     { name: 'base-xs', hidden: 64, layers: 2, heads: 4, intermediate: 176, learningRate: 8e-3, ...steps },
     { name: 'base-s', hidden: 96, layers: 3, heads: 4, intermediate: 256, learningRate: 6e-3, ...steps },

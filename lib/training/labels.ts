@@ -17,8 +17,8 @@ import type { Embedder } from '../retrieval/embedder.ts';
 /** Writes a weak label for a train reader: another one at each call, as the random stream says. */
 export type Labeler = (reader: Reader, random: Random) => string;
 
-/** Prepares the labels of train readers: their next clicks are read, and the news up to then, nothing of dev or test. */
-export async function createLabeler(dataset: Dataset, embedder: Embedder): Promise<Labeler> {
+/** Prepares the labels of train readers (weakLabel): their next clicks are read, and the news up to then, nothing of dev or test. */
+export async function createLabeler(dataset: Dataset, embedder: Embedder, eventShare: number): Promise<Labeler> {
   const readers = dataset.readers('train');
   const pool = dataset.pool('train');
   const { idf } = corpusStatistics([...dataset.history, ...pool]);
@@ -37,14 +37,17 @@ export async function createLabeler(dataset: Dataset, embedder: Embedder): Promi
   const interestsOf = ({ signals, clicks }: (typeof phrases)[number]): LabelledInterest[] => {
     const interests = phraseClusters(signals, signals.map(vectorOf)).map((near) => ({
       phrases: near,
-      clicks: [] as string[],
+      clicks: [] as { event: string; own: string }[],
     }));
-    for (const click of clicks) {
-      const cosines = interests.map(({ phrases: near }) =>
-        Math.max(...near.map((phrase) => dot(vectorOf(phrase), vectorOf(click)))),
-      );
-      const best = cosines.indexOf(Math.max(...cosines));
-      if (cosines[best] >= SAME_INTEREST_COSINE) interests[best].clicks.push(click);
+    for (const event of clicks) {
+      let nearest = { cosine: -1, own: '', of: interests[0] };
+      for (const of of interests) {
+        for (const own of of.phrases) {
+          const cosine = dot(vectorOf(own), vectorOf(event));
+          if (cosine > nearest.cosine) nearest = { cosine, own, of };
+        }
+      }
+      if (nearest.cosine >= SAME_INTEREST_COSINE) nearest.of.clicks.push({ event, own: nearest.own });
     }
     return interests;
   };
@@ -55,6 +58,6 @@ export async function createLabeler(dataset: Dataset, embedder: Embedder): Promi
       throw new Error(
         `weak labels read next clicks: reader ${reader.readerId} of ${reader.split} must not be labelled`,
       );
-    return weakLabel(known, random);
+    return weakLabel(known, eventShare, random);
   };
 }

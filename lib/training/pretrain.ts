@@ -30,6 +30,8 @@ export interface PretrainPlan {
   batch: number;
   /** Different labels of a reader in a step, behind one prompt. */
   listsPerReader: number;
+  /** Of labels, as in weakLabel. */
+  eventShare: number;
   models: readonly BaseModelPlan[];
 }
 
@@ -86,7 +88,8 @@ export async function preparePretraining(
     threads,
   });
   const worlds = [];
-  for (const dataset of datasets) worlds.push({ dataset, label: await createLabeler(dataset, embedder) });
+  for (const dataset of datasets)
+    worlds.push({ dataset, label: await createLabeler(dataset, embedder, plan.eventShare) });
   return { tokenizerJson, tokenizer, worlds };
 }
 
