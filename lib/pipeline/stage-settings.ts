@@ -80,7 +80,7 @@ export const warmstartSettings = z.strictObject({
     .min(0)
     .default(0)
     .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
-  steps: z.number().int().min(0).default(100).describe('0: start from the model as it is (prompt only)'),
+  steps: z.number().int().min(0).default(60).describe('0: start from the model as it is (prompt only)'),
   studentSteps: z
     .number()
     .int()
@@ -145,7 +145,7 @@ const loraSettings = z.strictObject({
 });
 
 export const teacherSettings = z.strictObject({
-  rounds: positive.default(32),
+  rounds: positive.default(20),
   readers: positive.default(32).describe('readers a round'),
   group: positive.default(8).describe('G: lists a reader'),
   shards: positive.default(2).describe('rollout shards a round: fixed sets of readers'),
