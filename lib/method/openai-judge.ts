@@ -91,9 +91,9 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   };
 
   const judgeOne = async (item: JudgeItem): Promise<Judgement | null> => {
-    if (item.queries.length === 0) return { coverage: 0, specificity: 0 };
+    if (item.queries.length === 0) return { coverage: 0, specificity: 0, serves: [] };
     const key = createHash('sha256')
-      .update(JSON.stringify([model, instruction, questionOf(item)]))
+      .update(JSON.stringify([model, instruction, questionOf(item), 'with serves']))
       .digest('hex');
     const known = await cache.get(key);
     if (known) return known;
@@ -154,6 +154,7 @@ function judgementOf({ interests, queries: marks }: z.infer<typeof rubric>, quer
   return {
     coverage: weight === 0 ? 0 : f1(served / weight, mean(serves)),
     specificity: mean(marks.map((mark, i) => mark.specific * serves[i])),
+    serves,
   };
 }
 
