@@ -16,8 +16,6 @@ export interface Judgement {
   coverage: number;
   /** How specific the queries are, as far as the reader's signals support them. */
   specificity: number;
-  /** How far each query serves some interest of the reader, in [0, 1]; 0 for a repeated one. */
-  serves: readonly number[];
 }
 
 export interface Judge {

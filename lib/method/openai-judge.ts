@@ -91,9 +91,9 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   };
 
   const judgeOne = async (item: JudgeItem): Promise<Judgement | null> => {
-    if (item.queries.length === 0) return { coverage: 0, specificity: 0, serves: [] };
+    if (item.queries.length === 0) return { coverage: 0, specificity: 0 };
     const key = createHash('sha256')
-      .update(JSON.stringify([model, instruction, questionOf(item), 'with serves']))
+      .update(JSON.stringify([model, instruction, questionOf(item)]))
       .digest('hex');
     const known = await cache.get(key);
     if (known) return known;
@@ -154,7 +154,6 @@ function judgementOf({ interests, queries: marks }: z.infer<typeof rubric>, quer
   return {
     coverage: weight === 0 ? 0 : f1(served / weight, mean(serves)),
     specificity: mean(marks.map((mark, i) => mark.specific * serves[i])),
-    serves,
   };
 }
 

@@ -13,16 +13,10 @@ export function alignment(cosines: readonly ArrayLike<number>[]): number {
   return cosines.length === 0 ? 0 : unit(mean(cosines.map((top) => (top.length === 0 ? 0 : unit(mean(top))))));
 }
 
-/**
- * Mean cosine distance over all pairs of queries, of which counts what serves the reader: a pair's distance times the lesser of its two
- * `serves` (judge.ts). Plain distances pay for leaving the reader's interests: a query about anything else is far from all others
- * (docs/experiments.md). `embeddings` are unit rows, one a query. Fewer than two queries: 0.
- */
-export function diversity(embeddings: readonly Float32Array[], serves: readonly number[]): number {
+/** Mean cosine distance over all pairs of queries. `embeddings` are unit rows, one a query. Fewer than two queries: 0. */
+export function diversity(embeddings: readonly Float32Array[]): number {
   const distances: number[] = [];
-  embeddings.forEach((a, i) =>
-    embeddings.slice(i + 1).forEach((b, j) => distances.push((1 - dot(a, b)) * Math.min(serves[i], serves[i + 1 + j]))),
-  );
+  embeddings.forEach((a, i) => embeddings.slice(i + 1).forEach((b) => distances.push(1 - dot(a, b))));
   return distances.length === 0 ? 0 : unit(mean(distances));
 }
 

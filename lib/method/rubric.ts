@@ -91,7 +91,7 @@ export function judgeList(
   embeddings: readonly Float32Array[],
   corpus: CorpusStatistics,
 ): Judgement {
-  if (queries.length === 0) return { coverage: 0, specificity: 0, serves: [] };
+  if (queries.length === 0) return { coverage: 0, specificity: 0 };
   const served = queries.map((query, i) => {
     const isRepeat = queries.indexOf(query) < i;
     return profile.interests.map(({ centroid }) => (isRepeat ? 0 : serves(dot(embeddings[i], centroid))));
@@ -99,7 +99,6 @@ export function judgeList(
   return {
     coverage: coverage(profile.interests, served),
     specificity: groundedSpecificity(profile, queries, served, corpus),
-    serves: served.map((ofQuery) => Math.max(0, ...ofQuery)),
   };
 }
 

@@ -158,7 +158,7 @@ export const teacherSettings = z.strictObject({
     .enum(['mask', 'penalise'])
     .default('penalise')
     .describe('lists cut at maxListTokens: masked in the loss, or kept with struct = 0'),
-  learningRate: z.number().positive().default(2e-3),
+  learningRate: z.number().positive().default(5e-4),
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
   gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),

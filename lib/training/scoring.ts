@@ -53,7 +53,7 @@ export async function scoreLists(
       align: alignment(cosines),
       cov: verdict ? verdict.coverage : null,
       spec: verdict ? verdict.specificity : null,
-      div: verdict ? diversity(embeddings, verdict.serves) : null,
+      div: diversity(embeddings),
       struct: list.valid ? 1 : 0,
     };
     return { readerId: reader.readerId, sample: list.sample, ...parts, total: totalReward(parts, scoring.weights) };

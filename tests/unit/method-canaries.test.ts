@@ -60,7 +60,7 @@ describe('canary lists', () => {
   });
 
   it('a judge that praises everything stops the run, which says what it ranked wrongly', async () => {
-    const flatterer: Judge = { judge: async (batch) => batch.map(() => ({ coverage: 1, specificity: 1, serves: [] })) };
+    const flatterer: Judge = { judge: async (batch) => batch.map(() => ({ coverage: 1, specificity: 1 })) };
     const checking = checkCanaries({ judge: flatterer, embedder, readers, articles, margin: 0.05 });
     await expect(checking).rejects.toBeInstanceOf(JudgeError);
     await expect(checking).rejects.toThrow(/fixed 2\.000.*repeated 2\.000/);
@@ -69,11 +69,7 @@ describe('canary lists', () => {
   it('a judge of specificity alone is caught by the fixed list', async () => {
     const ungrounded: Judge = {
       judge: async (batch) =>
-        batch.map(({ queries }) => ({
-          coverage: 0,
-          specificity: Math.min(1, words(queries.join(' ')).length / 10),
-          serves: [],
-        })),
+        batch.map(({ queries }) => ({ coverage: 0, specificity: Math.min(1, words(queries.join(' ')).length / 10) })),
     };
     await expect(checkCanaries({ judge: ungrounded, embedder, readers, articles, margin: 0.05 })).rejects.toThrow(
       'fixed',

@@ -127,9 +127,7 @@ describe('the OpenAI-compatible judge', () => {
 
   it('judges an empty list without asking', async () => {
     const { url, questions } = await endpoint((question, response) => say(response, rubricFor(question)));
-    expect(await createOpenAiJudge(settings(url)).judge([item('keto')])).toEqual([
-      { coverage: 0, specificity: 0, serves: [] },
-    ]);
+    expect(await createOpenAiJudge(settings(url)).judge([item('keto')])).toEqual([{ coverage: 0, specificity: 0 }]);
     expect(questions.length).toBe(0);
   });
 
