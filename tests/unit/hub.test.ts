@@ -53,8 +53,8 @@ async function hub(manners: Manners = {}): Promise<{ endpoint: string; asked: st
     response.writeHead(from > 0 ? 206 : 200, { 'content-length': bytes.length });
     const { breaksAfter = bytes.length } = manners;
     if (bytes.length <= breaksAfter) return void response.end(bytes);
-    // Ends the connection behind what was written: a reset would take some of it along on a busy machine.
-    response.write(bytes.subarray(0, breaksAfter), () => response.socket?.end());
+    // Time to read what was written: what a client has not read when a connection ends is lost to it.
+    response.write(bytes.subarray(0, breaksAfter), () => setTimeout(() => response.socket?.end(), 100));
   };
   server = createServer(answer);
   await new Promise<void>((listening) => server?.listen(0, '127.0.0.1', listening));
