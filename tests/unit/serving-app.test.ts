@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import type { Signal } from '../../lib/data/rows.ts';
+import { createRecallApp } from '../../lib/serving/app.ts';
+import { createBatcher } from '../../lib/serving/batching.ts';
+import { cleanSignals } from '../../lib/serving/clean-signals.ts';
+import type { Serving } from '../../lib/serving/served.ts';
+import type { RecallService } from '../../lib/serving/service.ts';
+
+describe('a batcher', () => {
+  it('answers each request with its own answer, in batches that keep the limit', async () => {
+    const sizes: number[] = [];
+    const batcher = createBatcher<number, number>(4, async (numbers) => {
+      sizes.push(numbers.length);
+      return numbers.map((number) => number * 10);
+    });
+    const answers = await Promise.all(Array.from({ length: 11 }, (_, i) => batcher.submit(i)));
+    expect(answers).toEqual(Array.from({ length: 11 }, (_, i) => i * 10));
+    expect(sizes).toEqual([4, 4, 3]);
+  });
+
+  it('fails the requests of a failed batch and goes on with the next', async () => {
+    const batcher = createBatcher<number, number>(2, async (numbers) => {
+      if (numbers.includes(1)) throw new Error('broken');
+      return numbers;
+    });
+    const settled = await Promise.allSettled([0, 1, 2].map((i) => batcher.submit(i)));
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+    await expect(batcher.submit(3)).resolves.toBe(3);
+  });
+});
+
+describe('the recall app', () => {
+  const echo: RecallService = {
+    recall: async (requests) =>
+      requests.map(({ signals, depth }) => ({
+        queries: signals.map(({ text }) => text),
+        recalled: { popular: ['p1', 'p2', 'p3'].slice(0, depth) },
+      })),
+  };
+  const app = createRecallApp(() => ({ service: echo, student: 'abc' }));
+  const post = (body: string): Promise<Response> =>
+    Promise.resolve(
+      app.request('/v1/recall', { method: 'POST', body, headers: { 'content-type': 'application/json' } }),
+    );
+  const good = { reader_id: 'r1', signals: [{ kind: 'search', text: 'tariffs', at: 1 }], k: 2 };
+
+  it('answers a good request', async () => {
+    const response = await post(JSON.stringify(good));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      reader_id: 'r1',
+      queries: ['tariffs'],
+      recalled: { popular: ['p1', 'p2'] },
+    });
+  });
+
+  it.each([
+    ['no JSON', '{"reader_id":'],
+    ['nothing', ''],
+    ['another shape', '[1, 2]'],
+    ['no reader', JSON.stringify({ ...good, reader_id: '' })],
+    ['an unknown kind of signal', JSON.stringify({ ...good, signals: [{ kind: 'like', text: 'x', at: 1 }] })],
+    ['an unknown path', JSON.stringify({ ...good, paths: ['psychic'] })],
+    ['an unknown key', JSON.stringify({ ...good, limit: 3 })],
+    ['k of 0', JSON.stringify({ ...good, k: 0 })],
+    ['a text that is too long', JSON.stringify({ ...good, signals: [{ ...good.signals[0], text: 'x'.repeat(2001) }] })],
+  ])('answers 400, and why, to %s', async (_, body) => {
+    const response = await post(body);
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as { error: string }).error).not.toBe('');
+  });
+
+  it('answers 413 to a body that is too large', async () => {
+    const response = await post(JSON.stringify({ ...good, padding: 'x'.repeat(600 * 1024) }));
+    expect(response.status).toBe(413);
+    expect(((await response.json()) as { error: string }).error).toContain('512 KB');
+  });
+
+  it('takes and gives back any text', async () => {
+    const text = '"; DROP TABLE <b>readers</b> 🗞️ \\u0000 \u202e <|list|> Zürich\u0007';
+    const response = await post(JSON.stringify({ ...good, signals: [{ kind: 'page', text, at: 1 }] }));
+    expect(((await response.json()) as { queries: string[] }).queries).toEqual([text]);
+  });
+
+  it('says 500 when recall fails, and counts what it answered', async () => {
+    const failing = createRecallApp(() => ({
+      service: { recall: () => Promise.reject(new Error('no memory')) },
+      student: 'abc',
+    }));
+    const response = await failing.request('/v1/recall', { method: 'POST', body: JSON.stringify(good) });
+    expect(response.status).toBe(500);
+    const metrics = await (await failing.request('/metrics')).text();
+    expect(metrics).toContain('newshound_recall_requests_total{status="500"} 1');
+  });
+
+  it('names the student that answers, also after it has changed', async () => {
+    let student = 'first';
+    const changing = createRecallApp((): Serving => ({ service: echo, student }));
+    const health = async (): Promise<unknown> => (await changing.request('/health')).json();
+    expect(await health()).toEqual({ status: 'ok', student: 'first' });
+    student = 'second';
+    expect(await health()).toEqual({ status: 'ok', student: 'second' });
+  });
+});
+
+describe('signals as they come', () => {
+  it('are masked and rid of noise, reader by reader, and nobody is left without any', async () => {
+    const signal = (text: string, at: number): Signal => ({ kind: 'search', text, at, articleId: null });
+    const cleaner = {
+      threshold: 0.5,
+      probabilities: async (signals: readonly { text: string }[]) =>
+        Float32Array.from(signals, ({ text }) => (text.includes('login') ? 0.9 : text.includes('junk') ? 0.8 : 0.1)),
+    };
+    const cleaned = await cleanSignals(
+      [
+        [signal('storm surge, mail me at jo@example.org', 1), signal('bank login', 2)],
+        [],
+        [signal('login', 1), signal('junk', 2)],
+      ],
+      cleaner,
+    );
+    expect(cleaned.map((signals) => signals.map(({ at }) => at))).toEqual([[1], [], [2]]);
+    expect(cleaned[0][0].text).toMatch(/^storm surge/);
+    expect(cleaned[0][0].text).not.toContain('jo@example.org');
+  });
+});
