@@ -76,11 +76,9 @@ export function eventPhrase(
 ): string {
   const inAbstract = new Set(words(abstract));
   const content = [...new Set(words(title))].filter(isContent);
-  const [shared, own] = [
-    content.filter((word) => inAbstract.has(word)),
-    content.filter((word) => !inAbstract.has(word)),
-  ];
-  const rarest = own.toSorted((a, b) => (idf.get(b) ?? 0) - (idf.get(a) ?? 0));
+  const shared = content.filter((word) => inAbstract.has(word));
+  const others = content.filter((word) => !inAbstract.has(word));
+  const rarest = others.toSorted((a, b) => (idf.get(b) ?? 0) - (idf.get(a) ?? 0));
   const kept = new Set([...shared, ...rarest.slice(0, Math.max(0, EVENT_WORDS - shared.length))]);
   return content
     .filter((word) => kept.has(word))

@@ -16,8 +16,9 @@ import type { ModelConfig } from '../tensor/language-model-config.ts';
 import { initialParameters } from '../tensor/llama.ts';
 import { countParameters } from '../tensor/parameters.ts';
 import { openTokenizer, type Tokenizer } from '../tensor/tokenizer.ts';
-import { createLabeler, type Labeler } from './labels.ts';
-import { type Example, trainSupervised } from './supervised.ts';
+import type { SupervisedExample } from '../tensor/learner.ts';
+import { createLabeler, labelledExamples, type Labeler } from './labels.ts';
+import { trainSupervised } from './supervised.ts';
 
 /** Everything that decides a base model's bytes, beside the code. */
 export interface PretrainPlan {
@@ -119,7 +120,7 @@ export async function pretrain(
   const phase = (
     name: string,
     steps: number,
-    examples: (random: Random) => Example[],
+    examples: (random: Random) => SupervisedExample[],
   ): ReturnType<typeof trainSupervised> =>
     trainSupervised(trained, {
       steps,
@@ -148,7 +149,7 @@ export async function pretrain(
 }
 
 /** A few signals of anybody; the list is what each is about, in its own words: what grounding is made of. */
-function copyExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example {
+function copyExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): SupervisedExample {
   const { dataset } = random.pick(worlds);
   const readers = dataset.readers('train');
   const signals = Array.from({ length: LIST_LINES.least + random.integer(3) }, () =>
@@ -162,14 +163,11 @@ function copyExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: 
 }
 
 /** A reader of some world, and weak labels for it. */
-function labelExamples(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): Example[] {
+function labelExamples(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): SupervisedExample[] {
   const { dataset, label } = random.pick(worlds);
   const reader = random.pick(dataset.readers('train'));
-  const prompt = promptOf(reader.signals, tokenizer, plan.maxPromptTokens);
-  return Array.from({ length: plan.listsPerReader }, () => ({
-    prompt,
-    completion: completionOf(label(reader, random), tokenizer),
-  }));
+  const { listsPerReader: lists, maxPromptTokens } = plan;
+  return labelledExamples(reader, label, { lists, tokenizer, maxPromptTokens }, random);
 }
 
 function baseConfig({ hidden, intermediate, layers, heads }: BaseModelPlan, tokenizer: Tokenizer): ModelConfig {

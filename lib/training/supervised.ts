@@ -1,13 +1,7 @@
 /** Supervised training on prompt and list pairs: pretraining, warm start and supervised distillation are this loop with other data. */
 import { NumericsError } from '../errors.ts';
-import { createSupervised, type LearnerSettings } from '../tensor/learner.ts';
+import { createSupervised, type LearnerSettings, type SupervisedExample } from '../tensor/learner.ts';
 import type { LanguageModel } from '../tensor/language-model.ts';
-
-/** Examples that share one prompt array are packed behind it: it is read once. */
-export interface Example {
-  prompt: Int32Array;
-  completion: Int32Array;
-}
 
 export interface SupervisedPlan {
   steps: number;
@@ -17,7 +11,7 @@ export interface SupervisedPlan {
   threads: number;
   memory?: Omit<LearnerSettings, 'adamw' | 'threads'>;
   /** The batch of a step: a pure function of its number. */
-  batch: (step: number) => Example[];
+  batch: (step: number) => SupervisedExample[];
   report?: (step: number, loss: number, tokens: number) => void;
 }
 
