@@ -145,7 +145,7 @@ const loraSettings = z.strictObject({
 });
 
 export const teacherSettings = z.strictObject({
-  rounds: positive.default(20),
+  rounds: positive.default(16),
   readers: positive.default(32).describe('readers a round'),
   group: positive.default(8).describe('G: lists a reader'),
   shards: positive.default(2).describe('rollout shards a round: fixed sets of readers'),
@@ -175,16 +175,16 @@ export const teacherSettings = z.strictObject({
 
 export const sweepSettings = z.strictObject({
   models: z.array(modelName).default(['base-xs', 'base-s']).describe('capacity arms beside the teacher'),
-  rounds: positive.default(4).describe('Dr. GRPO rounds an arm'),
+  rounds: positive.default(2).describe('Dr. GRPO rounds an arm'),
   warmSteps: z.number().int().min(0).default(20),
   bestOf: z.array(positive).default([1, 2, 4, 8]),
-  readers: positive.default(200).describe('dev readers that every arm is measured on'),
+  readers: positive.default(150).describe('dev readers that every arm is measured on'),
   concurrency: positive.default(1),
   budgetMinutes: z.number().positive().default(8).describe('no arm starts after this'),
 });
 
 export const studentSettings = z.strictObject({
-  steps: positive.default(100),
+  steps: positive.default(60),
   readers: positive.default(16).describe('readers a step'),
   group: positive.default(2),
   divergence: z.enum(['reverse_kl', 'forward_kl', 'jsd']).default('reverse_kl'),
@@ -243,7 +243,7 @@ export const promoteSettings = z.strictObject({
     .enum(['served', 'no_queries'])
     .default('served')
     .describe('control: what is served now, or the portal without queries; after the latter nothing is promoted'),
-  readers: positive.default(4000).describe('simulated readers (world)'),
+  readers: positive.default(2500).describe('simulated readers (world)'),
   days: positive.default(7),
   daySeconds: z.number().min(0).default(2).describe('wall time of a day: compressed in the demo'),
   ramp: z.array(z.number().gt(0).max(0.5)).default([0.05, 0.25, 0.5]).describe('treatment share by phase'),
