@@ -15,7 +15,7 @@ export async function pretrainModels(
   say: (line: string) => void,
 ): Promise<void> {
   const wanted = baseModels.models.filter(({ name }) => names.length === 0 || names.includes(name));
-  const corpus = await preparePretraining(baseModels, threads, say);
+  const corpus = preparePretraining(baseModels, say);
   for (const model of wanted) {
     const start = performance.now();
     const losses: string[] = [];
@@ -41,7 +41,7 @@ export async function pretrainModels(
       parameters: result.parameters,
       tokens: result.tokens,
       seconds: Math.round((performance.now() - start) / 1000),
-      lossNatsPerToken: { copy: result.copyLoss, labels: result.labelLoss },
+      lossNatsPerToken: result.losses,
       curve: losses,
       sha256: Object.fromEntries(
         readdirSync(target)

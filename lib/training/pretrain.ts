@@ -1,23 +1,23 @@
 /**
- * The small base models, trained from nothing on generated worlds that no run uses: first to copy (signals to what they are about), then
- * to write weak labels for readers. The demo starts from them, as the paper starts from Qwen.
+ * The small base models, trained from nothing on generated worlds that no run uses: first to copy (signals to what they are about, in their
+ * own words), then to name (the same in the news' words), then to write whole lists (lib/data/world/annotation.ts). The demo starts from them, as
+ * the paper starts from Qwen: what they bring is the language and its names, nothing about a run's readers or articles.
  */
-import type { CanonicalTables } from '../data/canonical.ts';
-import { type Dataset, datasetOf } from '../data/dataset.ts';
-import { generateWorld } from '../data/world/world.ts';
+import type { Signal } from '../data/rows.ts';
+import { annotatedList } from '../data/world/annotation.ts';
 import { worldTexts } from '../data/world/texts.ts';
+import { keyPhrase, type Subject } from '../data/world/wording.ts';
+import { openWorld, type WorldSettings } from '../data/world/world.ts';
 import { baseSpecials, completionOf, LIST_LINES, promptOf } from '../method/prompt.ts';
 import { keyPhraseOfSignal } from '../method/weak-labels.ts';
 import { Random } from '../random.ts';
-import { trainTextEncoder } from '../retrieval/encoder.ts';
 import { trainByteBpe } from '../tensor/bpe.ts';
 import type { LanguageModel } from '../tensor/language-model.ts';
 import type { ModelConfig } from '../tensor/language-model-config.ts';
+import type { SupervisedExample } from '../tensor/learner.ts';
 import { initialParameters } from '../tensor/llama.ts';
 import { countParameters } from '../tensor/parameters.ts';
 import { openTokenizer, type Tokenizer } from '../tensor/tokenizer.ts';
-import type { SupervisedExample } from '../tensor/learner.ts';
-import { createLabeler, labelledExamples, type Labeler } from './labels.ts';
 import { trainSupervised } from './supervised.ts';
 
 /** Everything that decides a base model's bytes, beside the code. */
@@ -27,12 +27,8 @@ export interface PretrainPlan {
   readersPerWorld: number;
   vocabularySize: number;
   maxPromptTokens: number;
-  /** Readers of a step; twice as many copying examples. */
+  /** Examples of a step. */
   batch: number;
-  /** Different labels of a reader in a step, behind one prompt. */
-  listsPerReader: number;
-  /** Of labels, as in weakLabel. */
-  eventShare: number;
   models: readonly BaseModelPlan[];
 }
 
@@ -42,24 +38,30 @@ export interface BaseModelPlan {
   layers: number;
   heads: number;
   intermediate: number;
-  copySteps: number;
-  labelSteps: number;
+  steps: Record<Phase, number>;
   learningRate: number;
 }
+
+/** In this order. */
+const phases = ['copy', 'name', 'list'] as const;
+type Phase = (typeof phases)[number];
 
 /** What is shared by all sizes: made once. */
 export interface PretrainCorpus {
   tokenizerJson: object;
   tokenizer: Tokenizer;
-  worlds: { dataset: Dataset; label: Labeler }[];
+  worlds: AnnotatedWorld[];
 }
 
-/** Generates the worlds, trains the tokenizer and one text encoder (for the weak labels) on them. */
-export async function preparePretraining(
-  plan: PretrainPlan,
-  threads: number,
-  say: (text: string) => void,
-): Promise<PretrainCorpus> {
+interface AnnotatedWorld {
+  /** Every signal; noise is about nothing. */
+  signals: { signal: Signal; about: Subject | null }[];
+  /** Readers with a signal that is no noise, and the list to write for them. */
+  readers: { signals: Signal[]; list: string }[];
+}
+
+/** Generates the worlds and trains the tokenizer on them. */
+export function preparePretraining(plan: PretrainPlan, say: (text: string) => void): PretrainCorpus {
   const sizes = {
     historyArticles: 4000,
     poolArticles: 2000,
@@ -69,105 +71,111 @@ export async function preparePretraining(
     newcomers: false,
   };
   say(`generating ${plan.worlds.length} worlds`);
-  const datasets = plan.worlds.map((seed) => datasetOf(mostlyClean(generateWorld({ ...sizes, seed }))));
+  const worlds = plan.worlds.map((seed) => annotatedWorld({ ...sizes, seed }));
   say('training the tokenizer');
   const tokenizerJson = trainByteBpe(bpeTexts({ ...sizes, trainReaders: 1000, seed: plan.worlds[0] }), {
     vocabularySize: plan.vocabularySize,
     specials: [...baseSpecials],
   });
-  const tokenizer = openTokenizer(tokenizerJson);
-  say('training the text encoder that groups signals');
-  const articles = [...datasets[0].history, ...datasets[0].pool('train')];
-  const embedder = await trainTextEncoder({
-    articles,
-    signals: datasets[0].readers('train').flatMap((reader) => reader.signals.map(({ text }) => text)),
-    dimensions: 64,
-    steps: 400,
-    batch: 256,
-    learningRate: 5e-3,
-    seed: plan.seed,
-    threads,
-  });
-  const worlds = [];
-  for (const dataset of datasets)
-    worlds.push({ dataset, label: await createLabeler(dataset, embedder, plan.eventShare) });
-  return { tokenizerJson, tokenizer, worlds };
+  return { tokenizerJson, tokenizer: openTokenizer(tokenizerJson), worlds };
 }
 
-/** As the cleaner leaves signals: of the noise one in twenty stays. */
-function mostlyClean(tables: CanonicalTables): CanonicalTables {
-  return { ...tables, signals: tables.signals.filter(({ label }, i) => label !== 'drop' || i % 20 === 0) };
+/** Signals as the cleaner leaves them: of the noise one in twenty stays. */
+function annotatedWorld(settings: WorldSettings): AnnotatedWorld {
+  const world = openWorld(settings);
+  const signals = world.tables.signals
+    .filter(({ label }, i) => label !== 'drop' || i % 20 === 0)
+    .map((row) => {
+      const { reader_id, kind, text, at, article_id } = row;
+      return { readerId: reader_id, signal: { kind, text, at, articleId: article_id }, about: world.about(row) };
+    });
+  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => ({
+    signals: of.map(({ signal }) => signal),
+    list: annotatedList(
+      of.flatMap(({ about }) => about ?? []),
+      LIST_LINES.least,
+    ).join('\n'),
+  }));
+  return { signals, readers: readers.filter(({ list }) => list !== '') };
 }
 
-function* bpeTexts(settings: Parameters<typeof worldTexts>[0]): Generator<string> {
+function* bpeTexts(settings: WorldSettings): Generator<string> {
   for (const { text } of worldTexts(settings)) yield ` ${text.toLowerCase()}`;
 }
 
-/** Trains one size; returns the model and its losses (nats a token) after copying and after labels. */
+/** Trains one size; returns the model and its losses at the end of each phase, nats a token. */
 export async function pretrain(
   model: BaseModelPlan,
   plan: PretrainPlan,
   corpus: PretrainCorpus,
   threads: number,
   report: (phase: string, step: number, steps: number, loss: number, tokens: number) => void,
-): Promise<{ model: LanguageModel; copyLoss: number; labelLoss: number; tokens: number; parameters: number }> {
+): Promise<{ model: LanguageModel; losses: Record<Phase, number>; tokens: number; parameters: number }> {
   const config = baseConfig(model, corpus.tokenizer);
   const trained: LanguageModel = {
     config,
     parameters: initialParameters(config, plan.seed),
     tokenizer: corpus.tokenizer,
   };
-  const phase = (
-    name: string,
-    steps: number,
-    examples: (random: Random) => SupervisedExample[],
-  ): ReturnType<typeof trainSupervised> =>
-    trainSupervised(trained, {
+  const losses = {} as Record<Phase, number>;
+  let tokens = 0;
+  for (const phase of phases) {
+    const steps = model.steps[phase];
+    const result = await trainSupervised(trained, {
       steps,
       learningRate: model.learningRate,
       warmupSteps: 50,
       weightDecay: 0.01,
       threads,
       batch: (step) => {
-        const random = new Random('pretrain', plan.seed, model.name, name, step);
-        return Array.from({ length: plan.batch }, () => examples(random)).flat();
+        const random = new Random('pretrain', plan.seed, model.name, phase, step);
+        return Array.from({ length: plan.batch }, () => examples[phase](random, plan, corpus));
       },
-      report: (step, loss, tokens) => report(name, step, steps, loss, tokens),
+      report: (step, loss, done) => report(phase, step, steps, loss, tokens + done),
     });
-  const copy = await phase('copy', model.copySteps, (random) => [
-    copyExample(random, plan, corpus),
-    copyExample(random, plan, corpus),
-  ]);
-  const labels = await phase('labels', model.labelSteps, (random) => labelExamples(random, plan, corpus));
-  return {
-    model: trained,
-    copyLoss: copy.loss,
-    labelLoss: labels.loss,
-    tokens: copy.tokens + labels.tokens,
-    parameters: countParameters(trained.parameters),
-  };
+    losses[phase] = result.loss;
+    tokens += result.tokens;
+  }
+  return { model: trained, losses, tokens, parameters: countParameters(trained.parameters) };
 }
 
-/** A few signals of anybody; the list is what each is about, in its own words: what grounding is made of. */
-function copyExample(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): SupervisedExample {
-  const { dataset } = random.pick(worlds);
-  const readers = dataset.readers('train');
-  const signals = Array.from({ length: LIST_LINES.least + random.integer(3) }, () =>
-    random.pick(random.pick(readers).signals),
-  );
-  const list = signals.map(({ kind, text }) => keyPhraseOfSignal({ kind, text })).filter((phrase) => phrase !== '');
-  return {
-    prompt: promptOf(signals, tokenizer, plan.maxPromptTokens),
-    completion: completionOf(list.join('\n'), tokenizer),
-  };
+const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: PretrainCorpus) => SupervisedExample> = {
+  /** A few signals of anybody; the list is what each is about, in its own words: what grounding is made of. */
+  copy: (random, plan, { worlds, tokenizer }) => {
+    const signals = someSignals(random, worlds).map(({ signal }) => signal);
+    const list = signals.map(({ kind, text }) => keyPhraseOfSignal({ kind, text })).filter((phrase) => phrase !== '');
+    return example(signals, list.join('\n'), tokenizer, plan);
+  },
+  /** A few signals of anybody; the list is what each is about, in the news' words: what "obx" and "how high will water get" mean. */
+  name: (random, plan, { worlds, tokenizer }) => {
+    const some = someSignals(random, worlds).filter(({ about }) => about !== null);
+    const list = some.flatMap(({ about }) => (about === null ? [] : keyPhrase(about)));
+    return example(
+      some.map(({ signal }) => signal),
+      list.join('\n'),
+      tokenizer,
+      plan,
+    );
+  },
+  /** A reader of some world, and the list to write for it. */
+  list: (random, plan, { worlds, tokenizer }) => {
+    const { signals, list } = random.pick(random.pick(worlds).readers);
+    return example(signals, list, tokenizer, plan);
+  },
+};
+
+function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedWorld['signals'] {
+  const { signals } = random.pick(worlds);
+  return Array.from({ length: LIST_LINES.least + random.integer(3) }, () => random.pick(signals));
 }
 
-/** A reader of some world, and weak labels for it. */
-function labelExamples(random: Random, plan: PretrainPlan, { worlds, tokenizer }: PretrainCorpus): SupervisedExample[] {
-  const { dataset, label } = random.pick(worlds);
-  const reader = random.pick(dataset.readers('train'));
-  const { listsPerReader: lists, maxPromptTokens } = plan;
-  return labelledExamples(reader, label, { lists, tokenizer, maxPromptTokens }, random);
+function example(
+  signals: readonly Signal[],
+  list: string,
+  tokenizer: Tokenizer,
+  { maxPromptTokens }: PretrainPlan,
+): SupervisedExample {
+  return { prompt: promptOf(signals, tokenizer, maxPromptTokens), completion: completionOf(list, tokenizer) };
 }
 
 function baseConfig({ hidden, intermediate, layers, heads }: BaseModelPlan, tokenizer: Tokenizer): ModelConfig {

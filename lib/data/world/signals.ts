@@ -19,20 +19,27 @@ export interface PastNews {
   popular(u: number): WorldArticle;
 }
 
+/** A signal, and what it is about; null: noise. */
+export interface WorldSignal {
+  row: SignalRow;
+  about: Subject | null;
+}
+
 /** All signals of a reader, oldest first. */
-export function drawSignals(seed: number, reader: WorldReader, past: PastNews): SignalRow[] {
+export function drawSignals(seed: number, reader: WorldReader, past: PastNews): WorldSignal[] {
   const random = new Random(seed, 'world signals', reader.readerId);
   const cutoff = periods[reader.split].start;
-  const rows: SignalRow[] = [];
+  const signals: WorldSignal[] = [];
   const seen = new Set<string>();
   const add = (
     kind: SignalKind,
     text: string,
     label: 'keep' | 'drop',
     at: number,
+    about: Subject | null,
     articleId: string | null = null,
   ): void => {
-    rows.push({ reader_id: reader.readerId, kind, text, at, label, article_id: articleId });
+    signals.push({ row: { reader_id: reader.readerId, kind, text, at, label, article_id: articleId }, about });
   };
   const addClick = (article: WorldArticle): boolean => {
     if (seen.has(article.row.article_id)) return false;
@@ -42,7 +49,7 @@ export function drawSignals(seed: number, reader: WorldReader, past: PastNews): 
       cutoff - hour,
     );
     if (at <= article.row.published_at) return false;
-    add('click', article.row.title, 'keep', at, article.row.article_id);
+    add('click', article.row.title, 'keep', at, article.subject, article.row.article_id);
     return true;
   };
 
@@ -59,22 +66,22 @@ export function drawSignals(seed: number, reader: WorldReader, past: PastNews): 
     }
     const at = signalTime(cutoff, random);
     if (kind === 'page') {
-      add('page', writePage(about, random), 'keep', at);
+      add('page', writePage(about, random), 'keep', at, about);
     } else {
       const text = writeSearch(about, random);
-      add('search', random.uniform() < 0.015 ? `${text} ${personalData(random)}` : text, 'keep', at);
+      add('search', random.uniform() < 0.015 ? `${text} ${personalData(random)}` : text, 'keep', at, about);
     }
   }
   if (!reader.cold) for (let left = random.poisson(1); left > 0; left--) addClick(past.popular(random.uniform()));
   for (let left = random.poisson(1); left > 0; left--) {
     const { kind, text } = everyday(random);
-    add(kind, text, 'drop', signalTime(cutoff, random));
+    add(kind, text, 'drop', signalTime(cutoff, random), null);
   }
   for (let left = random.poisson(2); left > 0; left--) {
     const { kind, text } = clutter(random);
-    add(kind, text, 'drop', signalTime(cutoff, random));
+    add(kind, text, 'drop', signalTime(cutoff, random), null);
   }
-  return rows.sort((a, b) => a.at - b.at);
+  return signals.sort((a, b) => a.row.at - b.row.at);
 }
 
 /** Which interest each signal comes from: every interest at least once where there is room, the rest by weight. */

@@ -6,7 +6,8 @@ import { periods } from './calendar.ts';
 import { drawImpressions, newsstand } from './impressions.ts';
 import { drawPopularity } from './popularity.ts';
 import { affinity, drawReader, type Interest, interestQuery, readerTaste, type WorldReader } from './readers.ts';
-import { drawSignals, type PastNews } from './signals.ts';
+import { drawSignals, type PastNews, type WorldSignal } from './signals.ts';
+import type { Subject } from './wording.ts';
 
 export interface WorldSettings {
   seed: number;
@@ -26,6 +27,8 @@ export interface World {
   affinity(readerId: string, articleIds: readonly string[]): Float64Array;
   /** A reader's latent interests, heaviest first. */
   interests(readerId: string): TruthRow[];
+  /** What a signal of `tables.signals` is about; null: noise. Knowledge of the language, which no signal's row has. */
+  about(signal: SignalRow): Subject | null;
 }
 
 /** All tables of a world. The same settings give the same rows on every machine. */
@@ -56,7 +59,7 @@ export function openWorld(settings: WorldSettings): World {
 
   const taste = readerTaste(popularity);
   const readers: WorldReader[] = [];
-  const signals: SignalRow[] = [];
+  const signals: WorldSignal[] = [];
   const impressions: ImpressionRow[] = [];
   const past = [...history];
   for (const split of splits) {
@@ -72,7 +75,7 @@ export function openWorld(settings: WorldSettings): World {
   }
 
   const tables: CanonicalTables = {
-    signals,
+    signals: signals.map(({ row }) => row),
     articles: past.map(({ row }) => row),
     impressions,
     examples: readers.map(exampleOf),
@@ -82,6 +85,7 @@ export function openWorld(settings: WorldSettings): World {
   };
   const byId = new Map(past.map((article) => [article.row.article_id, article]));
   const byReader = new Map(readers.map((reader) => [reader.readerId, reader]));
+  const subjects = new Map(signals.map(({ row, about }) => [row, about]));
   const known = <T>(map: ReadonlyMap<string, T>, id: string): T => {
     const found = map.get(id);
     if (found === undefined) throw new RangeError(`the world of seed ${seed} has no "${id}"`);
@@ -97,6 +101,7 @@ export function openWorld(settings: WorldSettings): World {
       });
     },
     interests: (readerId) => truthOf(known(byReader, readerId)),
+    about: (signal) => subjects.get(signal) ?? null,
   };
 }
 
