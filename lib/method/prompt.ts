@@ -23,7 +23,7 @@ const kindToken: Record<SignalKind, string> = { search: '<|search|>', page: '<|p
 /** Tokens of one signal's text at most. */
 export const MAX_SIGNAL_TOKENS = 24;
 
-/** A list that holds its format has so many lines, each of so many words. */
+/** A list that holds its format has so many lines, each of so many words, and says nothing twice. */
 export const LIST_LINES = { least: 3, most: 5 } as const;
 export const LINE_WORDS = { least: 1, most: 7 } as const;
 
@@ -63,7 +63,7 @@ export function plainText(text: string): string {
 export interface ParsedList {
   /** At most 8, of at most 120 characters, without control characters or special tokens. */
   queries: string[];
-  /** Ended by itself; 3 to 5 lines of 1 to 7 words; no empty line, no special token, no broken character. */
+  /** Ended by itself; 3 to 5 different lines of 1 to 7 words; no empty line, no special token, no broken character. */
   valid: boolean;
 }
 
@@ -74,6 +74,7 @@ export function parseList(text: string, finished: boolean): ParsedList {
     finished &&
     lines.length >= LIST_LINES.least &&
     lines.length <= LIST_LINES.most &&
+    new Set(lines.map(plainText)).size === lines.length &&
     lines.every((line) => isWellFormed(line));
   const queries = lines
     .map(cleanQuery)

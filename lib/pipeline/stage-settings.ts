@@ -80,7 +80,7 @@ export const warmstartSettings = z.strictObject({
     .min(0)
     .default(0)
     .describe('layers of the student that are kept, spread from the first to the last; 0: all'),
-  steps: z.number().int().min(0).default(60).describe('0: start from the model as it is (prompt only)'),
+  steps: z.number().int().min(0).default(60).describe('on weak labels; 0: start from the model as it is (prompt only)'),
   studentSteps: z
     .number()
     .int()
@@ -104,7 +104,9 @@ export const rolloutSettings = z.strictObject({
   constrained: z
     .boolean()
     .default(false)
-    .describe('only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words'),
+    .describe(
+      'only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words (a line may still be said twice)',
+    ),
   stop: z
     .array(z.string().min(1))
     .default([])

@@ -135,7 +135,7 @@ describe('a completion as training wants it', () => {
 });
 
 describe('parsing a list', () => {
-  it('holds where it ended by itself with 3 to 5 lines of 1 to 7 words', () => {
+  it('holds where it ended by itself with 3 to 5 different lines of 1 to 7 words', () => {
     expect(parseList(' rail strike\n keto snacks\n iceland', true)).toEqual({
       queries: ['rail strike', 'keto snacks', 'iceland'],
       valid: true,
@@ -150,6 +150,7 @@ describe('parsing a list', () => {
     ['an empty line', 'a\n\nb\nc', true],
     ['an empty end', 'a\nb\nc\n', true],
     ['a cut list', 'a\nb\nc', false],
+    ['a line said twice', 'a b\nc\n A  b', true],
     ['a special token', 'a <|click|>\nb\nc', true],
     ['a chat token', 'a\nb\nc<|im_end|>', true],
     ['a broken character', 'a \uFFFD\nb\nc', true],
@@ -178,7 +179,7 @@ describe('parsing a list', () => {
 
   it('reads back what training writes', () => {
     const word = fc.stringMatching(/^[a-z0-9']{1,8}$/);
-    const list = fc.array(
+    const list = fc.uniqueArray(
       fc.array(word, { minLength: 1, maxLength: 7 }).map((line) => line.join(' ')),
       { minLength: 3, maxLength: 5 },
     );
