@@ -1,7 +1,8 @@
 /**
  * The list format as a constraint on sampling: at each place of a list, the tokens from which a list that holds the format can still be
  * reached (prompt.ts, `parseList`), within the tokens that are left. A little narrower than the format: the only white space is the space and the
- * line break, and `<` and `[`, with which special tokens are spelled, are not offered. A little wider in one thing: a line may be said twice.
+ * line break, and `<` and `[`, with which special tokens are spelled, are not offered. A little wider in one thing: it does not count a line
+ * said again once.
  */
 import type { Place } from '../tensor/decoder.ts';
 import { tokenBytes } from '../tensor/token-bytes.ts';

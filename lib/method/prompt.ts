@@ -23,7 +23,7 @@ const kindToken: Record<SignalKind, string> = { search: '<|search|>', page: '<|p
 /** Tokens of one signal's text at most. */
 export const MAX_SIGNAL_TOKENS = 24;
 
-/** A list that holds its format has so many lines, each of so many words, and says nothing twice. */
+/** A list that holds its format has so many lines, each of so many words. A line said again counts once. */
 export const LIST_LINES = { least: 3, most: 5 } as const;
 export const LINE_WORDS = { least: 1, most: 7 } as const;
 
@@ -61,26 +61,24 @@ export function plainText(text: string): string {
 
 /** A completion as queries for recall, and whether it held the format (the struct reward). */
 export interface ParsedList {
-  /** At most 8, of at most 120 characters, without control characters or special tokens. */
+  /** At most 8, all different, of at most 120 characters, without control characters or special tokens. */
   queries: string[];
-  /** Ended by itself; 3 to 5 different lines of 1 to 7 words; no empty line, no special token, no broken character. */
+  /** Ended by itself; 3 to 5 lines of 1 to 7 words, 3 of them different; no empty line, no special token, no broken character. */
   valid: boolean;
 }
 
 /** Parses decoded text, without its end token. `finished`: the policy ended the list itself, it was not cut. */
 export function parseList(text: string, finished: boolean): ParsedList {
   const lines = text.split('\n');
+  const queries = lines.map(cleanQuery).filter((query) => query !== '');
+  const spoken = queries.map(plainText);
+  const different = queries.filter((_, i) => spoken.indexOf(spoken[i]) === i);
   const valid =
     finished &&
-    lines.length >= LIST_LINES.least &&
+    different.length >= LIST_LINES.least &&
     lines.length <= LIST_LINES.most &&
-    new Set(lines.map(plainText)).size === lines.length &&
     lines.every((line) => isWellFormed(line));
-  const queries = lines
-    .map(cleanQuery)
-    .filter((query) => query !== '')
-    .slice(0, MAX_QUERIES);
-  return { queries, valid };
+  return { queries: different.slice(0, MAX_QUERIES), valid };
 }
 
 function basePrompt(signals: readonly Signal[], tokenizer: PromptTokenizer, most: number, list: number): Int32Array {

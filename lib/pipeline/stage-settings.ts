@@ -105,7 +105,7 @@ export const rolloutSettings = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words (a line may still be said twice)',
+      'only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words',
     ),
   stop: z
     .array(z.string().min(1))

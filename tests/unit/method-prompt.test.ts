@@ -135,12 +135,20 @@ describe('a completion as training wants it', () => {
 });
 
 describe('parsing a list', () => {
-  it('holds where it ended by itself with 3 to 5 different lines of 1 to 7 words', () => {
+  it('holds where it ended by itself with 3 to 5 lines of 1 to 7 words', () => {
     expect(parseList(' rail strike\n keto snacks\n iceland', true)).toEqual({
       queries: ['rail strike', 'keto snacks', 'iceland'],
       valid: true,
     });
     expect(parseList('a b c d e f g\nx\ny', true).valid).toBe(true);
+  });
+
+  it('counts a line that is said again once, as it was first written', () => {
+    expect(parseList('Rail strike\nketo snacks\nrail  strike\niceland', true)).toEqual({
+      queries: ['Rail strike', 'keto snacks', 'iceland'],
+      valid: true,
+    });
+    expect(parseList('a <|click|>\na\nb', true).queries).toEqual(['a', 'b']);
   });
 
   it.each([
@@ -150,7 +158,7 @@ describe('parsing a list', () => {
     ['an empty line', 'a\n\nb\nc', true],
     ['an empty end', 'a\nb\nc\n', true],
     ['a cut list', 'a\nb\nc', false],
-    ['a line said twice', 'a b\nc\n A  b', true],
+    ['two different lines', 'a b\nc\n A  b', true],
     ['a special token', 'a <|click|>\nb\nc', true],
     ['a chat token', 'a\nb\nc<|im_end|>', true],
     ['a broken character', 'a \uFFFD\nb\nc', true],
