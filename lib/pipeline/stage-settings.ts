@@ -104,9 +104,7 @@ export const rolloutSettings = z.strictObject({
   constrained: z
     .boolean()
     .default(false)
-    .describe(
-      'only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words',
-    ),
+    .describe('only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words'),
   stop: z
     .array(z.string().min(1))
     .default([])
