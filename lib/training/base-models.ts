@@ -15,7 +15,6 @@ export const baseModels: PretrainPlan = {
   models: [
     { name: 'base-xs', hidden: 64, layers: 2, heads: 4, intermediate: 176, learningRate: 8e-3, steps },
     { name: 'base-s', hidden: 96, layers: 3, heads: 4, intermediate: 256, learningRate: 6e-3, steps },
-    { name: 'base-m', hidden: 112, layers: 4, heads: 4, intermediate: 304, learningRate: 5.5e-3, steps },
     { name: 'base-l', hidden: 144, layers: 4, heads: 4, intermediate: 384, learningRate: 5e-3, steps },
     { name: 'base-xl', hidden: 192, layers: 4, heads: 6, intermediate: 512, learningRate: 4e-3, steps },
   ],
