@@ -62,6 +62,8 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
         hours: plan.settings.hours,
         shrunk: plan.shrunk,
         impossible: plan.impossible,
+        notAsked: plan.notAsked,
+        set: plan.set,
         notRun,
         rates,
       };

@@ -59,6 +59,9 @@ export function createPaperPlan(config: Config, request: PaperRequest): PaperPla
     source,
     ...fitted,
     impossible: chosen.filter((arm) => !possible.includes(arm)).map((arm) => arm.name),
+    notAsked: spec.arms.filter((arm) => !chosen.includes(arm)).map((arm) => arm.name),
+    // A folder is this machine's, and no part of what was measured.
+    set: request.set.filter((word) => !word.startsWith('source.path=')),
   };
 }
 

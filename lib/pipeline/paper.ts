@@ -35,6 +35,10 @@ export interface PaperPlan {
   shrunk: string[];
   /** Arms of the pipeline that cannot be run on this source. */
   impossible: string[];
+  /** Arms of the pipeline that `paper.arms` does not name. */
+  notAsked: string[];
+  /** What was set otherwise than in the profile: `section.key=value`. */
+  set: string[];
 }
 
 /** The run of one arm in one lane. */

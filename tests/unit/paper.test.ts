@@ -88,7 +88,15 @@ describe('the plan of a paper run', () => {
   });
 
   it('of a MIND folder has no world, and names the arms that clicks alone cannot test', () => {
+    const plan = planned('mind', 'source.path=somewhere', 'paper.arms=[main,clicks_only]');
+    expect(plan.set).toEqual(['paper.arms=[main,clicks_only]']);
+    expect(plan.notAsked).toContain('best_of');
+    expect(plan.impossible).toEqual(['clicks_only']);
+  });
+
+  it('of a MIND folder runs every seed once', () => {
     const plan = planned('mind', 'source.path=somewhere');
+    expect(plan.notAsked).toEqual([]);
     expect(plan.lanes).toEqual([1, 2, 3].map((seed) => ({ world: null, seed })));
     expect(plan.impossible).toEqual(['ab_test', 'clicks_only', 'without_searches', 'without_pages']);
     expect(armRuns(plan)[0].name).toBe('main-1');
@@ -313,6 +321,8 @@ describe('the page', () => {
       hours: 6,
       shrunk: ['seed 3 was left out'],
       impossible: [],
+      notAsked: ['rate'],
+      set: ['teacher.rounds=16'],
       notRun: [{ name: 'jsd-2026-1', why: 'it failed' }],
       rates: [],
     };
@@ -320,6 +330,8 @@ describe('the page', () => {
     const plots = await paperPlots(figures);
     const page = renderPaperPage(figures, plots, 'paper');
     const lines = page.split('\n');
+    expect(page).toContain('Set otherwise than in the profile: `teacher.rounds=16`.');
+    expect(page).toContain('- Not asked for (`paper.arms`): rate.');
     for (const { words, paper, verdict } of results.claims) {
       const line = lines.find((one) => one.startsWith(`| ${words} | ${paper} |`));
       expect(line, words).toMatch(new RegExp(`\\| \\*\\*${verdict}\\*\\* \\|$`));

@@ -39,6 +39,9 @@ export interface RunRecord {
   hours: number;
   shrunk: string[];
   impossible: string[];
+  notAsked: string[];
+  /** Settings other than the profile's. */
+  set: string[];
   notRun: { name: string; why: string }[];
   rates: (OfLane & { rate: ServingRate })[];
 }

@@ -62,7 +62,7 @@ What [arXiv 2602.15005](https://arxiv.org/abs/2602.15005) reports, beside what t
 portal's logs; ours are small and read ${worlds.length === 0 ? 'a folder of logs' : 'generated worlds'}: compare directions, not heights. Made by \`newshound paper\`; do not edit.
 
 Profile ${record.profile}, ${data}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; ${duration(record.seconds)} of work of ${record.hours} hours allowed. Run \`${record.run}\`, plan \`${record.plan.slice(0, 12)}\`,
-results \`${digest.slice(0, 12)}\`. Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.${worlds.length === 0 ? '\nThe readers of the tables chose no setting: those are the profile’s, and training looked at the last share of the train period only (`source.devShare`).' : ''}`;
+results \`${digest.slice(0, 12)}\`.${record.set.length === 0 ? '' : `\nSet otherwise than in the profile: ${record.set.map((word) => `\`${word}\``).join(', ')}.`} Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.${worlds.length === 0 ? '\nThe readers of the tables chose no setting: those are the profile’s, and training looked at the last share of the train period only (`source.devShare`).' : ''}`;
 }
 
 function claimsSection({ results: { claims, abTest }, record }: PaperFigures): string {
@@ -115,10 +115,11 @@ ${details.join('\n')}
 </details>`;
 }
 
-function leftOut({ record: { shrunk, notRun, impossible } }: PaperFigures): string {
+function leftOut({ record: { shrunk, notRun, impossible, notAsked } }: PaperFigures): string {
   const lines = [
     ...shrunk.map((what) => `To keep the hours: ${what}.`),
     ...impossible.map((arm) => `This source cannot be asked: arm ${arm}.`),
+    ...(notAsked.length === 0 ? [] : [`Not asked for (\`paper.arms\`): ${notAsked.join(', ')}.`]),
     ...notRun.map(({ name, why }) => `Arm ${name} was not run: ${why}.`),
   ];
   return `## What was left out\n\n${lines.length === 0 ? 'Nothing: every arm was run with every seed.' : lines.map((line) => `- ${line}`).join('\n')}`;
