@@ -19,7 +19,7 @@ import {
   uniformFeeds,
 } from './objectives.ts';
 import { logProbAt } from './ops.ts';
-import type { Branch, PackedBatch, TokenGroup } from './packing.ts';
+import type { PackedBatch, TokenGroup } from './packing.ts';
 import { countParameters } from './parameters.ts';
 import type { Feeds } from './session.ts';
 import { entropyOf, type MemorySettings, targetFigures } from './target-figures.ts';
@@ -106,8 +106,6 @@ export async function createDistiller(
 export interface SupervisedExample {
   prompt: Int32Array;
   completion: Int32Array;
-  /** Where it leaves the prompt; none: behind its end. Of one prompt all examples have one, or none has. */
-  branch?: Branch;
 }
 
 export interface SupervisedLearner extends Learner {
@@ -123,11 +121,10 @@ export async function createSupervised(model: LanguageModel, settings: LearnerSe
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config, settings) });
   const step = uniformStep(trainer, settings, config);
   const groupsOf = (examples: readonly SupervisedExample[]): TokenGroup[] =>
-    [...Map.groupBy(examples, ({ prompt }) => prompt)].map(([prompt, sharing]) => {
-      const branches = sharing.flatMap(({ branch }) => branch ?? []);
-      const completions = sharing.map(({ completion }) => completion);
-      return branches.length === 0 ? { prompt, completions } : { prompt, completions, branches };
-    });
+    [...Map.groupBy(examples, ({ prompt }) => prompt)].map(([prompt, sharing]) => ({
+      prompt,
+      completions: sharing.map(({ completion }) => completion),
+    }));
   return {
     ...learnerOf(trainer),
     step: (examples, learningRate) => step(groupsOf(examples), learningRate),

@@ -177,10 +177,10 @@ export function packedFeeds(batch: PackedBatch): Feeds {
   return {
     ids: { shape: [tokens], data: batch.ids },
     positions: { shape: [tokens], data: batch.positions },
+    promptLengths: { shape: [groups], data: batch.promptLengths },
     promptAt: { shape: [groups, promptLength], data: batch.promptAt },
     inPrompts: { shape: [tokens], data: batch.inPrompts },
     ...(lists > 0 && {
-      promptSeen: { shape: [groups, lists], data: batch.promptSeen },
       listAt: { shape: [groups, lists, listLength], data: batch.listAt },
       inLists: { shape: [tokens], data: batch.inLists },
     }),

@@ -1,6 +1,6 @@
 /**
  * The network on packed groups (packing.ts). Everything but attention works on tokens without gaps. Attention needs blocks: tokens are moved
- * into them, prompts attend to themselves, lists to what they see of their prompt and to themselves, and what they read is moved back. So no score is computed
+ * into them, prompts attend to themselves, lists to their prompt and to themselves, and what they read is moved back. So no score is computed
  * between one list and another, which would be most of them.
  */
 import type { Traced } from './computation.ts';
@@ -30,7 +30,7 @@ function positionLimit({ promptAt, listAt }: Traced): number {
 }
 
 function blockAttention(config: ModelConfig, packed: Traced): Attention {
-  const { promptAt, listAt, inPrompts, inLists, promptSeen } = packed;
+  const { promptAt, listAt, inPrompts, inLists, promptLengths } = packed;
   const [groups, promptLength] = promptAt.shape;
   const toPrompts = (x: Tensor): Tensor => toBlock(x, promptAt, inPrompts);
   const fromBlock = (x: Tensor, at: Tensor, places: Tensor): Tensor => rearrange(x, places, reshape(at, [-1]));
@@ -44,10 +44,14 @@ function blockAttention(config: ModelConfig, packed: Traced): Attention {
   const [, lists, listLength] = listAt.shape;
   const inBlocks = groups * lists;
   const toLists = (x: Tensor): Tensor => toBlock(x, reshape(listAt, [inBlocks, listLength]), inLists);
-  const onPrompt = where(less(reshape(range(promptLength), [1, -1]), reshape(promptSeen, [inBlocks, 1])), 0, HIDDEN);
+  const onPrompt = where(less(reshape(range(promptLength), [1, -1]), reshape(promptLengths, [groups, 1])), 0, HIDDEN);
   const bias = concat(
     [
-      broadcastTo(reshape(onPrompt, [inBlocks, 1, promptLength]), [inBlocks, listLength, promptLength]),
+      reshape(broadcastTo(reshape(onPrompt, [groups, 1, 1, promptLength]), [groups, lists, listLength, promptLength]), [
+        inBlocks,
+        listLength,
+        promptLength,
+      ]),
       broadcastTo(causalBias(listLength), [inBlocks, listLength, listLength]),
     ],
     -1,

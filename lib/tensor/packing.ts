@@ -1,21 +1,11 @@
 /**
  * Groups of token lists, one after another without gaps: a prompt once, then the completions that share it. A group of G lists costs
  * Lp + G·Ls tokens instead of G·(Lp + Ls). Attention alone sees padded blocks (packed-attention.ts). Shapes come from a coarse grid, a
- * function of the batch alone, so that few are compiled and a replayed batch takes the same path. A completion may also branch off earlier.
+ * function of the batch alone, so that few are compiled and a replayed batch takes the same path.
  */
 export interface TokenGroup {
   prompt: Int32Array;
   completions: readonly Int32Array[];
-  /** Where each completion leaves the prompt; none: all stand behind its end. */
-  branches?: readonly Branch[];
-}
-
-/** A completion that sees the start of a prompt only, as if that were the prompt: one long prompt serves many shorter ones. */
-export interface Branch {
-  /** Prompt tokens that it sees, from the first on. */
-  after: number;
-  /** Its first tokens that are read and not predicted: the end of the prompt that it stands for. One at least. */
-  lead: number;
 }
 
 /** Where one completion's tokens are among the targets of its batch. */
@@ -45,8 +35,6 @@ export interface PackedBatch {
   listLength: number;
   /** [groups]: tokens of each prompt; 0 where there is no group. */
   promptLengths: Int32Array;
-  /** [groups, lists]: the tokens of its prompt that each list sees. */
-  promptSeen: Int32Array;
   /** The token that stands at each place of a block, -1 where none does. */
   promptAt: Int32Array;
   listAt: Int32Array;
@@ -61,20 +49,16 @@ export interface PackedBatch {
   pieces: Piece[];
 }
 
-/**
- * Packs groups into micro-batches of at most `tokens` tokens (one group at least), all of the same shape. Throws RangeError on an empty prompt, and
- * on a branch outside its prompt or without a token that predicts the first of its list.
- */
+/** Packs groups into micro-batches of at most `tokens` tokens (one group at least), all of the same shape. Throws RangeError on an empty prompt. */
 export function packGroups(groups: readonly TokenGroup[], tokens: number): PackedBatch[] {
-  const lengths = groups.map(({ prompt, completions, branches }, i) => {
+  const lengths = groups.map(({ prompt, completions }, i) => {
     if (prompt.length === 0)
       throw new RangeError(`the prompt of group ${i} is empty: nothing predicts its completions`);
-    if (branches) checkBranches(prompt, completions, branches, i);
     return prompt.length + completions.reduce((sum, { length }) => sum + length, 0);
   });
   if (groups.length === 0) return [];
   const parts = distribute(lengths, belowOnGrid(tokens, TOKEN_STEP));
-  const isShared = groups.some(({ completions, branches }) => completions.length > 1 || branches !== undefined);
+  const isShared = groups.some(({ completions }) => completions.length > 1);
   const largest = (of: (part: readonly number[]) => number): number => Math.max(1, ...parts.map(of));
   const longest = (of: (group: TokenGroup) => number): number => Math.max(1, ...groups.map(of));
   const shape: Shape = {
@@ -153,7 +137,6 @@ function fill(groups: readonly TokenGroup[], members: readonly number[], shape: 
     ids: new Int32Array(tokens),
     positions: new Int32Array(tokens),
     promptLengths: new Int32Array(shape.groups),
-    promptSeen: new Int32Array(shape.groups * lists),
     promptAt: nowhere(shape.groups * promptLength),
     listAt: nowhere(shape.groups * lists * listLength),
     inPrompts: nowhere(tokens),
@@ -172,43 +155,21 @@ function fill(groups: readonly TokenGroup[], members: readonly number[], shape: 
   };
   let predicted = 0;
   for (const [slot, group] of members.entries()) {
-    const { prompt, completions, branches } = groups[group];
+    const { prompt, completions } = groups[group];
     batch.promptLengths[slot] = prompt.length;
-    batch.promptSeen.fill(prompt.length, slot * lists, (slot + 1) * lists);
     write(prompt, 0, batch.promptAt, batch.inPrompts, slot * promptLength);
     const lastOfPrompt = batch.used - 1;
     for (const [completion, ids] of completions.entries()) {
-      const { after, lead } = branches?.[completion] ?? { after: prompt.length, lead: 0 };
-      batch.pieces.push({ group, completion, start: predicted, length: ids.length - lead });
-      for (let i = lead; i < ids.length; i++) {
+      batch.pieces.push({ group, completion, start: predicted, length: ids.length });
+      for (let i = 0; i < ids.length; i++) {
         batch.source[predicted] = i === 0 ? lastOfPrompt : batch.used + i - 1;
         batch.target[predicted++] = ids[i];
       }
-      const place = slot * lists + completion;
-      if (lists > 0) {
-        batch.promptSeen[place] = after;
-        write(ids, after, batch.listAt, batch.inLists, place * listLength);
-      } else write(ids, prompt.length, batch.promptAt, batch.inPrompts, slot * promptLength + prompt.length);
+      if (lists > 0) write(ids, prompt.length, batch.listAt, batch.inLists, (slot * lists + completion) * listLength);
+      else write(ids, prompt.length, batch.promptAt, batch.inPrompts, slot * promptLength + prompt.length);
     }
   }
   return batch;
-}
-
-function checkBranches(
-  prompt: Int32Array,
-  completions: readonly Int32Array[],
-  branches: readonly Branch[],
-  group: number,
-): void {
-  completions.forEach((ids, i) => {
-    const branch = branches.at(i);
-    if (branch && branch.after >= 0 && branch.after <= prompt.length && branch.lead >= 1 && branch.lead <= ids.length)
-      return;
-    const what = branch ? `sees ${branch.after} tokens and leads with ${branch.lead}` : 'has no branch';
-    throw new RangeError(
-      `list ${i} of group ${group} ${what}: of ${prompt.length} and ${ids.length} tokens, 0 or more may be seen and 1 or more must lead`,
-    );
-  });
 }
 
 function total(of: readonly number[], value: (one: number) => number): number {

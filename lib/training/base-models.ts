@@ -12,7 +12,6 @@ export const baseModels: PretrainPlan = {
   vocabularySize: 2560,
   maxPromptTokens: 192,
   batch: 32,
-  listsPerReader: 1,
   models: [
     { name: 'base-xs', hidden: 64, layers: 2, heads: 4, intermediate: 176, learningRate: 8e-3, steps },
     { name: 'base-s', hidden: 96, layers: 3, heads: 4, intermediate: 256, learningRate: 6e-3, steps },

@@ -27,10 +27,8 @@ export interface PretrainPlan {
   readersPerWorld: number;
   vocabularySize: number;
   maxPromptTokens: number;
-  /** Prompts of a step. */
+  /** Examples of a step. */
   batch: number;
-  /** Lists of a reader in a step: for all signals, and for the first so many, as if the rest were still to come. */
-  listsPerReader: number;
   models: readonly BaseModelPlan[];
 }
 
@@ -57,14 +55,9 @@ export interface PretrainCorpus {
 
 interface AnnotatedWorld {
   /** Every signal; noise is about nothing. */
-  signals: AnnotatedSignal[];
-  /** Signals of each reader, oldest first; readers with nothing but noise are left out. */
-  readers: AnnotatedSignal[][];
-}
-
-interface AnnotatedSignal {
-  signal: Signal;
-  about: Subject | null;
+  signals: { signal: Signal; about: Subject | null }[];
+  /** Readers with a signal that is no noise, and the list to write for them. */
+  readers: { signals: Signal[]; list: string }[];
 }
 
 /** Generates the worlds and trains the tokenizer on them. */
@@ -96,13 +89,14 @@ function annotatedWorld(settings: WorldSettings): AnnotatedWorld {
       const { reader_id, kind, text, at, article_id } = row;
       return { readerId: reader_id, signal: { kind, text, at, articleId: article_id }, about: world.about(row) };
     });
-  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()];
-  return { signals, readers: readers.filter((of) => listFor(of) !== '') };
-}
-
-function listFor(signals: readonly AnnotatedSignal[]): string {
-  const subjects = signals.flatMap(({ about }) => about ?? []);
-  return annotatedList(subjects, LIST_LINES.least).join('\n');
+  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => ({
+    signals: of.map(({ signal }) => signal),
+    list: annotatedList(
+      of.flatMap(({ about }) => about ?? []),
+      LIST_LINES.least,
+    ).join('\n'),
+  }));
+  return { signals, readers: readers.filter(({ list }) => list !== '') };
 }
 
 function* bpeTexts(settings: WorldSettings): Generator<string> {
@@ -135,7 +129,7 @@ export async function pretrain(
       threads,
       batch: (step) => {
         const random = new Random('pretrain', plan.seed, model.name, phase, step);
-        return Array.from({ length: plan.batch }, () => examples[phase](random, plan, corpus)).flat();
+        return Array.from({ length: plan.batch }, () => examples[phase](random, plan, corpus));
       },
       report: (step, loss, done) => report(phase, step, steps, loss, tokens + done),
     });
@@ -145,49 +139,36 @@ export async function pretrain(
   return { model: trained, losses, tokens, parameters: countParameters(trained.parameters) };
 }
 
-const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: PretrainCorpus) => SupervisedExample[]> = {
+const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: PretrainCorpus) => SupervisedExample> = {
   /** A few signals of anybody; the list is what each is about, in its own words: what grounding is made of. */
   copy: (random, plan, { worlds, tokenizer }) => {
     const signals = someSignals(random, worlds).map(({ signal }) => signal);
     const list = signals.map(({ kind, text }) => keyPhraseOfSignal({ kind, text })).filter((phrase) => phrase !== '');
-    return [example(signals, list.join('\n'), tokenizer, plan)];
+    return example(signals, list.join('\n'), tokenizer, plan);
   },
   /** A few signals of anybody; the list is what each is about, in the news' words: what "obx" and "how high will water get" mean. */
   name: (random, plan, { worlds, tokenizer }) => {
     const some = someSignals(random, worlds).filter(({ about }) => about !== null);
-    const signals = some.map(({ signal }) => signal);
     const list = some.flatMap(({ about }) => (about === null ? [] : keyPhrase(about)));
-    return [example(signals, list.join('\n'), tokenizer, plan)];
+    return example(
+      some.map(({ signal }) => signal),
+      list.join('\n'),
+      tokenizer,
+      plan,
+    );
   },
-  /** A reader of some world, and the lists to write for it as its signals come in: behind one prompt, which is read once. */
+  /** A reader of some world, and the list to write for it. */
   list: (random, plan, { worlds, tokenizer }) => {
-    const reader = random.pick(random.pick(worlds).readers);
-    const counts = new Set([reader.length]);
-    for (let i = 1; i < plan.listsPerReader; i++) counts.add(1 + random.integer(reader.length));
-    const whole = promptOf(signalsOf(reader), tokenizer, plan.maxPromptTokens);
-    return [...counts].flatMap((count) => {
-      const some = reader.slice(0, count);
-      const { prompt, completion } = example(signalsOf(some), listFor(some), tokenizer, plan);
-      const after = prompt.length - 1;
-      const isStart = prompt.subarray(0, after).every((id, i) => id === whole[i]);
-      if (completion.length < 2 || !isStart) return [];
-      return [
-        { prompt: whole, completion: Int32Array.from([prompt[after], ...completion]), branch: { after, lead: 1 } },
-      ];
-    });
+    const { signals, list } = random.pick(random.pick(worlds).readers);
+    return example(signals, list, tokenizer, plan);
   },
 };
 
-function signalsOf(annotated: readonly AnnotatedSignal[]): Signal[] {
-  return annotated.map(({ signal }) => signal);
-}
-
-function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedSignal[] {
+function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedWorld['signals'] {
   const { signals } = random.pick(worlds);
   return Array.from({ length: LIST_LINES.least + random.integer(3) }, () => random.pick(signals));
 }
 
-/** `<|list|>` is the last token of a prompt: a list for the first signals branches off before it. */
 function example(
   signals: readonly Signal[],
   list: string,

@@ -229,34 +229,6 @@ describe('a supervised learner', () => {
     expect(Math.abs(shared - apart)).toBeLessThan(1e-5);
   });
 
-  it('takes the start of a long prompt for a short one, with loss and gradient of short prompts within 1e-5', async () => {
-    const prompt = Int32Array.from({ length: 30 }, (_, i) => 5 + ((i * 11) % 400));
-    const [first, second, third] = groups.map(({ completions: [completion] }) => completion);
-    const end = 7;
-    const cuts = [
-      { after: 9, completion: first },
-      { after: 30, completion: second },
-      { after: 0, completion: third },
-    ];
-    const behind = cuts.map(({ after, completion }) => ({
-      prompt,
-      completion: Int32Array.from([end, ...completion]),
-      branch: { after, lead: 1 },
-    }));
-    const apart = cuts.map(({ after, completion }) => ({
-      prompt: Int32Array.from([...prompt.subarray(0, after), end]),
-      completion,
-    }));
-    const [packed, plain] = [load('llama'), load('llama')];
-    const [one, other] = [await createSupervised(packed, settings), await createSupervised(plain, settings)];
-    const figures = [await one.step(behind, 1e-3), await other.step(apart, 1e-3)];
-    expect(Math.abs(figures[0].loss - figures[1].loss)).toBeLessThan(1e-5);
-    expect(Math.abs(figures[0].gradient_norm / figures[1].gradient_norm - 1)).toBeLessThan(1e-5);
-    expect(figures.map((of) => of.tokens)).toEqual([45, 54]);
-    await one.release();
-    await other.release();
-  });
-
   it('learns its examples from random weights', async () => {
     const { config, tokenizer } = load('llama');
     const model = { config, tokenizer, parameters: initialParameters(config, 1) };

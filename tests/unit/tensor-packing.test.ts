@@ -104,39 +104,6 @@ describe('packed groups', () => {
     );
   });
 
-  it('let a list see the start of its prompt alone, with the tokens that lead to it read and not predicted', () => {
-    const prompt = Int32Array.from([1, 2, 3, 4, 5]);
-    const [batch] = packGroups(
-      [
-        {
-          prompt,
-          completions: [Int32Array.from([9, 6, 7]), Int32Array.from([9, 8])],
-          branches: [
-            { after: 2, lead: 1 },
-            { after: 5, lead: 1 },
-          ],
-        },
-        { prompt, completions: [Int32Array.from([6])] },
-      ],
-      256,
-    );
-    expect([...batch.promptSeen]).toEqual([2, 5, 5, 5]);
-    expect(batch.pieces.map(({ length }) => length)).toEqual([2, 1, 1]);
-    expect([...batch.target.subarray(0, 4)]).toEqual([6, 7, 8, 6]);
-    expect(Array.from(batch.source.subarray(0, 4), (at) => batch.ids[at])).toEqual([9, 6, 9, 5]);
-    expect(Array.from(batch.source.subarray(0, 4), (at) => batch.positions[at])).toEqual([2, 3, 5, 4]);
-  });
-
-  it.each([
-    [[{ after: 6, lead: 1 }], /sees 6 tokens and leads with 1: of 5 and 2 tokens/],
-    [[{ after: 1, lead: 0 }], /leads with 0/],
-    [[{ after: 1, lead: 3 }], /leads with 3/],
-    [[], /list 0 of group 0 has no branch/],
-  ])('refuse branches %j', (branches, message) => {
-    const group = { prompt: Int32Array.from([1, 2, 3, 4, 5]), completions: [Int32Array.from([6, 7])], branches };
-    expect(() => packGroups([group], 256)).toThrow(message);
-  });
-
   it('refuse an empty prompt', () => {
     expect(() => packGroups([{ prompt: new Int32Array(), completions: [] }], 256)).toThrow(
       /prompt of group 0 is empty/,
