@@ -1,6 +1,7 @@
 /** The Temporal development server: one process, one SQLite file, the web UI inside. */
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { ServerStartFailed } from '../lib/errors.ts';
 import { waitUntilReady } from './keep-alive.ts';
 import { type Guard, type Launched, launch } from './processes.ts';
 
@@ -36,9 +37,19 @@ export async function startTemporal(plan: TemporalPlan, guard: Guard): Promise<L
   for (const setting of dynamicConfig) args.push('--dynamic-config-value', setting);
   for (const [name, type] of Object.entries(plan.searchAttributes)) args.push('--search-attribute', `${name}=${type}`);
   args.push('--log-level', 'warn');
-  const launched = await launch({ name: 'Temporal', command: plan.binary, args, logFile }, guard);
-  return await waitUntilReady(launched, logFile, 60_000, () => prepareNamespace(`127.0.0.1:${plan.port}`));
+  for (let attempt = 1; ; attempt++) {
+    const launched = await launch({ name: 'Temporal', command: plan.binary, args, logFile }, guard);
+    try {
+      return await waitUntilReady(launched, logFile, 60_000, () => prepareNamespace(`127.0.0.1:${plan.port}`));
+    } catch (error) {
+      // It picks more ports for itself, free at that moment; any connection of this machine may be given one before it listens.
+      const isPortLost = error instanceof ServerStartFailed && error.message.includes('address already in use');
+      if (!isPortLost || attempt === ATTEMPTS) throw error;
+    }
+  }
 }
+
+const ATTEMPTS = 3;
 
 /**
  * The server reads each of its task queues 20 times a second at most, so every hop of a lone workflow waits up to 50 ms; with the one

@@ -16,6 +16,7 @@ import { launch, processStart, startGuard } from '../../infra/processes.ts';
 import { endLeftovers, readRunning, writeRunning } from '../../infra/running.ts';
 import { localCredentials } from '../../infra/s3.ts';
 import { type Say, spoken } from '../../infra/say.ts';
+import { startTemporal } from '../../infra/temporal.ts';
 import { tools } from '../../infra/tools.ts';
 import { AlreadyRunning, PortTaken, ServerStartFailed } from '../../lib/errors.ts';
 
@@ -140,6 +141,25 @@ describe('a process that newshound starts', () => {
     expect(error).toBeInstanceOf(ServerStartFailed);
     expect(error.message).toMatch(/flaky could not be started: it ended \d times in a row.*no luck/s);
     await kept.stop();
+    guard.close();
+  });
+});
+
+describe('the Temporal server', () => {
+  it.each([
+    ['listen tcp 127.0.0.1:41575: bind: address already in use', 3],
+    ['the database is from a later version', 1],
+  ])('that ends with "%s" is started %i times in all', async (words, times) => {
+    const guard = startGuard();
+    const stateFolder = freshFolder();
+    const binary = join(stateFolder, 'temporal');
+    writeFileSync(binary, `#!/bin/sh\necho started >> ${stateFolder}/starts\necho '${words}'\nexit 1\n`, {
+      mode: 0o755,
+    });
+    mkdirSync(join(stateFolder, 'logs'));
+    const plan = { binary, stateFolder, port: 1, uiPort: 2, searchAttributes: {} };
+    await expect(startTemporal(plan, guard)).rejects.toThrow(ServerStartFailed);
+    expect(readFileSync(join(stateFolder, 'starts'), 'utf8').match(/started/g)).toHaveLength(times);
     guard.close();
   });
 });
