@@ -1,13 +1,14 @@
 /** warmstart: teacher and student learn from weak labels what a list is, before any reward. */
 import type { Dataset } from '../lib/data/dataset.ts';
 import { ConfigError } from '../lib/errors.ts';
+import { completionOf, promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { Random } from '../lib/random.ts';
 import type { Embedder } from '../lib/retrieval/embedder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
 import { withFewerLayers } from '../lib/tensor/fewer-layers.ts';
 import { countParameters } from '../lib/tensor/parameters.ts';
-import { createLabeler, labelledExamples } from '../lib/training/labels.ts';
+import { createLabeler } from '../lib/training/labels.ts';
 import { trainSupervised } from '../lib/training/supervised.ts';
 import type { Deps } from './deps.ts';
 import { madeBy } from './made-by.ts';
@@ -95,10 +96,12 @@ export async function warmStart(
     batch: (step) => {
       const random = new Random('warmstart', input.seed, name, step);
       return Array.from({ length: warmstart.batch }, () => {
-        const { maxPromptTokens } = teacher.rollout;
-        const { listsPerReader: lists } = warmstart;
-        const { tokenizer } = model;
-        return labelledExamples(random.pick(readers), label, { lists, tokenizer, maxPromptTokens }, random);
+        const reader = random.pick(readers);
+        const prompt = promptOf(reader.signals, model.tokenizer, teacher.rollout.maxPromptTokens);
+        return Array.from({ length: warmstart.listsPerReader }, () => ({
+          prompt,
+          completion: completionOf(label(reader, random), model.tokenizer),
+        }));
       }).flat();
     },
     report: (step, now) => report((step + 1) / steps, now),

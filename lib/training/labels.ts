@@ -2,7 +2,6 @@
 import type { Dataset } from '../data/dataset.ts';
 import type { Reader } from '../data/rows.ts';
 import { corpusStatistics } from '../method/rubric.ts';
-import { completionOf, promptOf, type PromptTokenizer } from '../method/prompt.ts';
 import { dot, rowOf } from '../method/vectors.ts';
 import {
   eventPhrase,
@@ -14,7 +13,6 @@ import {
 } from '../method/weak-labels.ts';
 import type { Random } from '../random.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
-import type { SupervisedExample } from '../tensor/learner.ts';
 
 /** Writes a weak label for a train reader: another one at each call, as the random stream says. */
 export type Labeler = (reader: Reader, random: Random) => string;
@@ -62,15 +60,4 @@ export async function createLabeler(dataset: Dataset, embedder: Embedder, eventS
       );
     return weakLabel(known, eventShare, random);
   };
-}
-
-/** A reader's prompt with so many labels, different ones as `random` says. */
-export function labelledExamples(
-  reader: Reader,
-  label: Labeler,
-  { lists, tokenizer, maxPromptTokens }: { lists: number; tokenizer: PromptTokenizer; maxPromptTokens: number },
-  random: Random,
-): SupervisedExample[] {
-  const prompt = promptOf(reader.signals, tokenizer, maxPromptTokens);
-  return Array.from({ length: lists }, () => ({ prompt, completion: completionOf(label(reader, random), tokenizer) }));
 }
