@@ -128,7 +128,7 @@ export function scaling(
     type: 'quantitative',
     title: axes.x,
     scale: { type: 'log', nice: false, padding: 16 },
-    axis: { values: [...new Set(points.map((point) => point.x))], format: '~s', grid: false },
+    axis: { values: [...new Set(points.map((point) => point.x))], format: '.3~s', grid: false },
   };
   const color = { field: 'group', type: 'nominal', sort: null };
   return draw(
