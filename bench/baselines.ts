@@ -5,14 +5,10 @@
 import { parseArgs } from 'node:util';
 import { type BaselineContext, baselines } from '../lib/baselines/simple.ts';
 import { tuneBaseline } from '../lib/baselines/tuning.ts';
-import { datasetOf } from '../lib/data/dataset.ts';
-import type { Split } from '../lib/data/rows.ts';
-import { generateWorld } from '../lib/data/world/world.ts';
 import { drawResamples, type Interval, meanInterval, pairedDifference } from '../lib/method/bootstrap.ts';
 import { baselineNames } from '../lib/pipeline/stage-settings.ts';
-import { articleText, buildIndex } from '../lib/retrieval/ann.ts';
-import { trainTextEncoder } from '../lib/retrieval/encoder.ts';
 import { judgeRanking } from '../lib/training/recall.ts';
+import { openRankedWorld } from './generated-world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,30 +24,13 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed);
 const threads = 2;
-const tables = generateWorld({
-  seed: Number(values.world),
-  historyArticles: 4000,
-  poolArticles: 2000,
-  trainReaders: Number(values.train),
-  devReaders: 300,
-  testReaders: Number(values.test),
-});
-const dataset = datasetOf({ ...tables, signals: tables.signals.filter(({ label }) => label === 'keep') });
-const embedder = await trainTextEncoder({
-  articles: [...dataset.history, ...dataset.pool('train')],
-  signals: dataset.readers('train').flatMap(({ signals }) => signals.map(({ text }) => text)),
-  dimensions: 64,
-  steps: 200,
-  batch: 256,
-  learningRate: 5e-3,
+const { dataset, embedder, indexOf } = await openRankedWorld({
+  world: Number(values.world),
+  train: Number(values.train),
+  test: Number(values.test),
   seed,
   threads,
 });
-const indexOf = async (split: Split) => {
-  const pool = dataset.pool(split);
-  const ids = pool.map(({ article_id }) => article_id);
-  return buildIndex(ids, await embedder.embed(pool.map(articleText)), embedder.dimensions);
-};
 const [train, dev, index] = [await indexOf('train'), await indexOf('dev'), await indexOf('test')];
 const readers = dataset.readers('test');
 const resamples = drawResamples(readers.length, 1000, seed);
