@@ -2,12 +2,12 @@
 import type { PretrainPlan } from './pretrain.ts';
 
 /** All sizes see as many examples: what capacity does is not what more training does. */
-const steps = { copy: 600, name: 600, list: 1200 } as const;
+const steps = { copy: 600, name: 600, list: 2400 } as const;
 
-/** Worlds 101 to 106: no profile, test or claim uses them. */
+/** Worlds 101 to 112: no profile, test or claim uses them. */
 export const baseModels: PretrainPlan = {
   seed: 1,
-  worlds: [101, 102, 103, 104, 105, 106],
+  worlds: [101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112],
   readersPerWorld: 4000,
   vocabularySize: 2560,
   maxPromptTokens: 192,
@@ -15,7 +15,8 @@ export const baseModels: PretrainPlan = {
   models: [
     { name: 'base-xs', hidden: 64, layers: 2, heads: 4, intermediate: 176, learningRate: 8e-3, steps },
     { name: 'base-s', hidden: 96, layers: 3, heads: 4, intermediate: 256, learningRate: 6e-3, steps },
+    { name: 'base-m', hidden: 112, layers: 4, heads: 4, intermediate: 304, learningRate: 5.5e-3, steps },
     { name: 'base-l', hidden: 144, layers: 4, heads: 4, intermediate: 384, learningRate: 5e-3, steps },
-    { name: 'base-xl', hidden: 192, layers: 4, heads: 6, intermediate: 512, learningRate: 4e-3, steps },
+    { name: 'base-xl', hidden: 192, layers: 4, heads: 6, intermediate: 512, learningRate: 4.5e-3, steps },
   ],
 };

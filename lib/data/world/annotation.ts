@@ -7,18 +7,15 @@ const MOST_ENTITIES = 4;
 
 /**
  * Queries for signals about `subjects` (one a signal, oldest first): the entities with most signals (of equals the newest), each with its
- * commonest aspect (of equals the newest), in the news' words and in the order in which they first show. Where those are fewer than `least`,
- * further aspects of the same entities, commonest first. Empty for no signals.
+ * commonest aspect (of equals the newest), in the news' words and in the lexicon's order: what comes next is then what comes after the line
+ * before, and a small model need not remember which signals it has served (docs/experiments.md). Where those are fewer than `least`, further
+ * aspects of the same entities, commonest first. Empty for no signals.
  */
 export function annotatedList(subjects: readonly Subject[], least: number): string[] {
   const newestFirst = Map.groupBy(subjects.toReversed(), entityOf);
   // Sorting is stable: of equals, the newest come first.
   const largest = [...newestFirst.values()].toSorted((a, b) => b.length - a.length).slice(0, MOST_ENTITIES);
-  const chosen = new Map(largest.map((signals) => [entityOf(signals[0]), byCommonestAspect(signals)]));
-  const named = [...new Set(subjects.map(entityOf))].flatMap((entity) => {
-    const aspects = chosen.get(entity);
-    return aspects === undefined ? [] : [aspects];
-  });
+  const named = largest.toSorted(([a], [b]) => a.topic - b.topic || a.entity - b.entity).map(byCommonestAspect);
   const lines = new Set(named.map(([main]) => keyPhrase(main)));
   for (const further of named.flatMap((aspects) => aspects.slice(1))) {
     if (lines.size >= least) break;
