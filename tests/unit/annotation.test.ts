@@ -12,11 +12,16 @@ describe('the list that someone who knows the news would write', () => {
     expect(list).toEqual([of(0, 1, 2), of(4, 5, 6), of(7, 0, 0)].map(keyPhrase));
   });
 
+  it('is in the order of the lexicon, whichever signal came first', () => {
+    const list = annotatedList([of(7, 0, 0), of(4, 5, 6), of(4, 2, 1)], 3);
+    expect(list).toEqual([of(4, 2, 1), of(4, 5, 6), of(7, 0, 0)].map(keyPhrase));
+  });
+
   it('takes the newest of aspects that are equally common', () => {
     expect(annotatedList([of(0, 1, 2), of(0, 1, 3)], 1)).toEqual([keyPhrase(of(0, 1, 3))]);
   });
 
-  it('keeps the four entities with most signals, of equals the newest, in the order of the signals', () => {
+  it('keeps the four entities with most signals, of equals the newest', () => {
     const once = [0, 1, 2, 3, 4, 5].map((entity) => of(0, entity, 0));
     expect(annotatedList([...once, of(0, 1, 0)], 3)).toEqual([1, 3, 4, 5].map((entity) => keyPhrase(of(0, entity, 0))));
   });
