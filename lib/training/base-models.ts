@@ -17,6 +17,6 @@ export const baseModels: PretrainPlan = {
     { name: 'base-s', hidden: 96, layers: 3, heads: 4, intermediate: 256, learningRate: 6e-3, steps },
     { name: 'base-m', hidden: 112, layers: 4, heads: 4, intermediate: 304, learningRate: 5.5e-3, steps },
     { name: 'base-l', hidden: 144, layers: 4, heads: 4, intermediate: 384, learningRate: 5e-3, steps },
-    { name: 'base-xl', hidden: 192, layers: 4, heads: 6, intermediate: 512, learningRate: 4.5e-3, steps },
+    { name: 'base-xl', hidden: 192, layers: 4, heads: 6, intermediate: 512, learningRate: 3e-3, steps },
   ],
 };
