@@ -11,6 +11,7 @@ import { createLocalJudge } from '../lib/method/local-judge.ts';
 import { LIST_LINES, parseList } from '../lib/method/prompt.ts';
 import { rewardNames } from '../lib/method/rewards.ts';
 import { corpusStatistics } from '../lib/method/rubric.ts';
+import { genericQueries } from '../lib/method/words.ts';
 import { keyPhraseOfSignal } from '../lib/method/weak-labels.ts';
 import { rewardWeights, rolloutSettings } from '../lib/pipeline/stage-settings.ts';
 import { Random } from '../lib/random.ts';
@@ -61,6 +62,11 @@ for (const [topic, { entities, aspects }] of topics.entries()) {
 }
 
 const random = new Random('bench rewards', seed);
+/** Of a key phrase: whom it is about. */
+const nameOf = (query: string): string => {
+  const subject = subjectOf.get(query);
+  return subject ? query.slice(0, -topics[subject.topic].aspects[subject.aspect].key.length - 1) : query;
+};
 const annotated = readers.map(({ readerId }) => annotatedList(subjects.get(readerId) ?? [], LIST_LINES.least));
 /** The query's entity with an aspect that none of the reader's signals is about. */
 const wrongAspect = (query: string, { readerId }: Reader): string => {
@@ -77,6 +83,11 @@ const rules: Record<string, (queries: string[], reader: Reader) => string[]> = {
   'its first line on another aspect': ([first, ...others], reader) => [wrongAspect(first, reader), ...others],
   'every line on another aspect': (queries, reader) => queries.map((query) => wrongAspect(query, reader)),
   'its last line left out': (queries) => queries.slice(0, -1),
+  'its names alone': (queries) => queries.map((query) => nameOf(query)),
+  'what happened, not to whom': (queries) => queries.map((query) => query.slice(nameOf(query).length + 1)),
+  'its last line a general one': (queries) => [...queries.slice(0, -1), random.pick(genericQueries)],
+  'its first two lines': (queries) => queries.slice(0, 2),
+  'every line named alone or not at all, or general': (queries) => queries.map((query) => random.pick([nameOf(query), query.slice(nameOf(query).length + 1), random.pick(genericQueries)])),
   "its last line another reader's": (queries) => [...queries.slice(0, -1), random.pick(random.pick(annotated))],
   'newest four key phrases': (_, { signals }) =>
     [
