@@ -87,7 +87,10 @@ const rules: Record<string, (queries: string[], reader: Reader) => string[]> = {
   'what happened, not to whom': (queries) => queries.map((query) => query.slice(nameOf(query).length + 1)),
   'its last line a general one': (queries) => [...queries.slice(0, -1), random.pick(genericQueries)],
   'its first two lines': (queries) => queries.slice(0, 2),
-  'every line named alone or not at all, or general': (queries) => queries.map((query) => random.pick([nameOf(query), query.slice(nameOf(query).length + 1), random.pick(genericQueries)])),
+  'every line named alone or not at all, or general': (queries) =>
+    queries.map((query) =>
+      random.pick([nameOf(query), query.slice(nameOf(query).length + 1), random.pick(genericQueries)]),
+    ),
   "its last line another reader's": (queries) => [...queries.slice(0, -1), random.pick(random.pick(annotated))],
   'newest four key phrases': (_, { signals }) =>
     [

@@ -130,9 +130,14 @@ program
   .argument('[model...]', 'these only')
   .option('--folder <folder>', 'where to write them', 'models')
   .option('--threads <count>', 'of ONNX Runtime', (text) => Number(text), availableParallelism())
-  .action(async (models: string[], { folder, threads }: { folder: string; threads: number }) => {
+  .option(
+    '--more',
+    'only the phases that models/pretrained.json does not have yet, from the models that are there',
+    false,
+  )
+  .action(async (models: string[], options: { folder: string; threads: number; more: boolean }) => {
     const { pretrainModels } = await import('./pretrain.ts');
-    await pretrainModels(models, folder, threads, createDisplay(process.stdout).line);
+    await pretrainModels(models, options.folder, options, createDisplay(process.stdout).line);
   });
 
 program

@@ -2,25 +2,58 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { CheckpointError } from '../lib/errors.ts';
 import { sha256 } from '../lib/store/manifest.ts';
-import { saveLanguageModel } from '../lib/tensor/language-model.ts';
+import { loadLanguageModel, saveLanguageModel } from '../lib/tensor/language-model.ts';
 import { baseModels } from '../lib/training/base-models.ts';
-import { preparePretraining, pretrain } from '../lib/training/pretrain.ts';
+import {
+  type BaseModelPlan,
+  type Phase,
+  phases,
+  preparePretraining,
+  pretrain,
+  type PretrainPlan,
+} from '../lib/training/pretrain.ts';
 
-/** Trains the models named (all when none is) one after another; each is written as soon as it is done. `say` gets a line now and then. */
+/** What models/pretrained.json says of a model. */
+interface Entry {
+  command: string;
+  /** Of the code that ran a phase. */
+  commits: Partial<Record<Phase, string | null>>;
+  seed: number;
+  plan: Omit<PretrainPlan, 'models'> & { model: BaseModelPlan };
+  parameters: number;
+  tokens: number;
+  seconds: number;
+  lossNatsPerToken: Partial<Record<Phase, number>>;
+  curve: string[];
+  sha256: Record<string, string>;
+}
+
+/**
+ * Trains the models named (all when none is) one after another; each is written as soon as it is done. `more`: from the model in the folder, only
+ * the phases that its record does not have. `say` gets a line now and then. Throws CheckpointError for a model that is not what its record says, or
+ * was made by another plan.
+ */
 export async function pretrainModels(
   names: readonly string[],
   folder: string,
-  threads: number,
+  { threads, more }: { threads: number; more: boolean },
   say: (line: string) => void,
 ): Promise<void> {
   const wanted = baseModels.models.filter(({ name }) => names.length === 0 || names.includes(name));
+  const before = wanted.map((model) => (more ? recorded(folder, model) : undefined));
   const corpus = preparePretraining(baseModels, say);
-  for (const model of wanted) {
+  const { models: _models, ...plan } = baseModels;
+  for (const [i, model] of wanted.entries()) {
     const start = performance.now();
+    const entry = before[i];
+    const begun = entry && { model: loadLanguageModel(join(folder, model.name)), done: donePhases(entry) };
     const losses: string[] = [];
     let recent: number[] = [];
-    const result = await pretrain(model, baseModels, corpus, threads, (phase, step, steps, loss, tokens) => {
+    const now = commit();
+    const report: Parameters<typeof pretrain>[4] = (phase, step, steps, loss, tokens) => {
       recent.push(loss);
       if ((step + 1) % 50 !== 0 && step + 1 !== steps) return;
       const mean = recent.reduce((sum, one) => sum + one, 0) / recent.length;
@@ -30,24 +63,21 @@ export async function pretrainModels(
       );
       losses.push(`${phase} ${step + 1} ${mean.toFixed(4)}`);
       recent = [];
-    });
+    };
+    const result = await pretrain(model, baseModels, corpus, threads, report, begun);
     const target = join(folder, model.name);
     saveLanguageModel(result.model, target, { dtype: 'F16' });
     writeRecord(folder, model.name, {
       command: `npm run newshound -- pretrain ${model.name} --threads ${threads}`,
-      commit: commit(),
+      commits: { ...entry?.commits, ...Object.fromEntries(Object.keys(result.losses).map((phase) => [phase, now])) },
       seed: baseModels.seed,
-      plan: { ...baseModels, models: undefined, model },
+      plan: { ...plan, model },
       parameters: result.parameters,
-      tokens: result.tokens,
-      seconds: Math.round((performance.now() - start) / 1000),
-      lossNatsPerToken: result.losses,
-      curve: losses,
-      sha256: Object.fromEntries(
-        readdirSync(target)
-          .sort()
-          .map((name) => [name, sha256(readFileSync(join(target, name)))]),
-      ),
+      tokens: (entry?.tokens ?? 0) + result.tokens,
+      seconds: (entry?.seconds ?? 0) + Math.round((performance.now() - start) / 1000),
+      lossNatsPerToken: { ...entry?.lossNatsPerToken, ...result.losses },
+      curve: [...(entry?.curve ?? []), ...losses],
+      sha256: digests(target),
     });
     say(`${model.name} is in ${target}: ${result.parameters.toLocaleString('en')} parameters`);
   }
@@ -62,15 +92,56 @@ function commit(): string | null {
   }
 }
 
-/** models/pretrained.json: one entry a model. */
-function writeRecord(folder: string, name: string, entry: object): void {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, 'pretrained.json');
-  let record: Record<string, object> = {};
+/** A model's entry, after a look whether the folder's model is the one it speaks of, and of this plan. */
+function recorded(folder: string, model: BaseModelPlan): Entry {
+  const path = join(folder, model.name);
+  const entry = readRecord(folder)[model.name];
+  const refuse = (problem: string): never => {
+    throw new CheckpointError({ path, problem, remedy: 'Train it from nothing: leave out --more' });
+  };
+  if (entry === undefined) return refuse('pretrained.json has no entry for it');
+  const { models: _models, ...plan } = baseModels;
+  const done = donePhases(entry);
+  if (!isDeepStrictEqual(upTo(done, entry.plan), upTo(done, { ...plan, model })))
+    return refuse('it was made by another plan than that of lib/training/base-models.ts');
+  if (!isDeepStrictEqual(digests(path), entry.sha256))
+    return refuse('it is not the model that pretrained.json speaks of: their digests differ');
+  return entry;
+}
+
+/** The plan as it was when no later phase was thought of. */
+function upTo(done: readonly Phase[], plan: Entry['plan']): object {
+  const steps = Object.fromEntries(done.map((phase) => [phase, plan.model.steps[phase]]));
+  return { ...plan, worlds: [...plan.worlds], model: { ...plan.model, steps } };
+}
+
+function donePhases({ lossNatsPerToken }: Entry): Phase[] {
+  return phases.filter((phase) => lossNatsPerToken[phase] !== undefined);
+}
+
+/** SHA-256 of each file. */
+function digests(folder: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, sha256(readFileSync(join(folder, name)))]),
+  );
+}
+
+function readRecord(folder: string): Record<string, Entry> {
   try {
-    record = JSON.parse(readFileSync(path, 'utf8')) as Record<string, object>;
+    return JSON.parse(readFileSync(join(folder, 'pretrained.json'), 'utf8')) as Record<string, Entry>;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
   }
-  writeFileSync(path, `${JSON.stringify({ ...record, [name]: entry }, null, 1)}\n`);
+}
+
+/** models/pretrained.json: one entry a model. */
+function writeRecord(folder: string, name: string, entry: Entry): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'pretrained.json'),
+    `${JSON.stringify({ ...readRecord(folder), [name]: entry }, null, 1)}\n`,
+  );
 }

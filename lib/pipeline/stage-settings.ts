@@ -158,7 +158,7 @@ export const teacherSettings = z.strictObject({
     .enum(['mask', 'penalise'])
     .default('penalise')
     .describe('lists cut at maxListTokens: masked in the loss, or kept with struct = 0'),
-  learningRate: z.number().positive().default(5e-4),
+  learningRate: z.number().positive().default(1e-3),
   warmupSteps: z.number().int().min(0).default(10),
   weightDecay: z.number().min(0).default(0),
   gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
@@ -175,7 +175,7 @@ export const teacherSettings = z.strictObject({
 
 export const sweepSettings = z.strictObject({
   models: z.array(modelName).default(['base-xs', 'base-s']).describe('capacity arms beside the teacher'),
-  rounds: positive.default(2).describe('Dr. GRPO rounds an arm'),
+  rounds: positive.default(6).describe('Dr. GRPO rounds an arm'),
   warmSteps: z.number().int().min(0).default(20),
   bestOf: z.array(positive).default([1, 2, 4, 8]),
   readers: positive.default(150).describe('dev readers that every arm is measured on'),

@@ -1,10 +1,11 @@
 /**
  * The small base models, trained from nothing on generated worlds that no run uses: first to copy (signals to what they are about, in their
- * own words), then to name (the same in the news' words), then to write whole lists (lib/data/world/annotation.ts). The demo starts from them, as
- * the paper starts from Qwen: what they bring is the language and its names, nothing about a run's readers or articles.
+ * own words), then to name (the same in the news' words), then to write whole lists (lib/data/world/annotation.ts), then lists of every quality. The
+ * demo starts from them, as the paper starts from Qwen: what they bring is the language and its names, nothing about a run's readers or articles; and
+ * they can write a good list, but are not told that one is wanted: rewards tell.
  */
 import type { Signal } from '../data/rows.ts';
-import { annotatedList } from '../data/world/annotation.ts';
+import { annotatedList, casualList } from '../data/world/annotation.ts';
 import { worldTexts } from '../data/world/texts.ts';
 import { keyPhrase, type Subject } from '../data/world/wording.ts';
 import { openWorld, type WorldSettings } from '../data/world/world.ts';
@@ -43,8 +44,10 @@ export interface BaseModelPlan {
 }
 
 /** In this order. */
-const phases = ['copy', 'name', 'list'] as const;
-type Phase = (typeof phases)[number];
+export const phases = ['copy', 'name', 'list', 'casual'] as const;
+export type Phase = (typeof phases)[number];
+
+const CASUAL_RATE = 0.4;
 
 /** What is shared by all sizes: made once. */
 export interface PretrainCorpus {
@@ -56,8 +59,8 @@ export interface PretrainCorpus {
 interface AnnotatedWorld {
   /** Every signal; noise is about nothing. */
   signals: { signal: Signal; about: Subject | null }[];
-  /** Readers with a signal that is no noise, and the list to write for them. */
-  readers: { signals: Signal[]; list: string }[];
+  /** Readers with a signal that is no noise, what these are about, and the list to write for them. */
+  readers: { signals: Signal[]; about: Subject[]; list: string }[];
 }
 
 /** Generates the worlds and trains the tokenizer on them. */
@@ -89,13 +92,14 @@ function annotatedWorld(settings: WorldSettings): AnnotatedWorld {
       const { reader_id, kind, text, at, article_id } = row;
       return { readerId: reader_id, signal: { kind, text, at, articleId: article_id }, about: world.about(row) };
     });
-  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => ({
-    signals: of.map(({ signal }) => signal),
-    list: annotatedList(
-      of.flatMap(({ about }) => about ?? []),
-      LIST_LINES.least,
-    ).join('\n'),
-  }));
+  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => {
+    const about = of.flatMap((one) => one.about ?? []);
+    return {
+      signals: of.map(({ signal }) => signal),
+      about,
+      list: annotatedList(about, LIST_LINES.least).join('\n'),
+    };
+  });
   return { signals, readers: readers.filter(({ list }) => list !== '') };
 }
 
@@ -103,27 +107,44 @@ function* bpeTexts(settings: WorldSettings): Generator<string> {
   for (const { text } of worldTexts(settings)) yield ` ${text.toLowerCase()}`;
 }
 
-/** Trains one size; returns the model and its losses at the end of each phase, nats a token. */
+/** A model and the phases that it has been through. */
+export interface Begun {
+  model: LanguageModel;
+  done: readonly Phase[];
+}
+
+/**
+ * Trains one size, from nothing or from where it was left; returns the model and its losses at the end of each phase that was run, nats a
+ * token, and the tokens of these.
+ */
 export async function pretrain(
   model: BaseModelPlan,
   plan: PretrainPlan,
   corpus: PretrainCorpus,
   threads: number,
   report: (phase: string, step: number, steps: number, loss: number, tokens: number) => void,
-): Promise<{ model: LanguageModel; losses: Record<Phase, number>; tokens: number; parameters: number }> {
+  begun?: Begun,
+): Promise<{
+  model: LanguageModel;
+  losses: Partial<Record<Phase, number>>;
+  tokens: number;
+  parameters: number;
+}> {
   const config = baseConfig(model, corpus.tokenizer);
-  const trained: LanguageModel = {
+  const trained: LanguageModel = begun?.model ?? {
     config,
     parameters: initialParameters(config, plan.seed),
     tokenizer: corpus.tokenizer,
   };
-  const losses = {} as Record<Phase, number>;
+  const losses: Partial<Record<Phase, number>> = {};
   let tokens = 0;
   for (const phase of phases) {
+    if (begun?.done.includes(phase)) continue;
     const steps = model.steps[phase];
     const result = await trainSupervised(trained, {
       steps,
-      learningRate: model.learningRate,
+      // What a model likes to write changes in the last phase, not what it can.
+      learningRate: phase === 'casual' ? model.learningRate * CASUAL_RATE : model.learningRate,
       warmupSteps: 50,
       weightDecay: 0.01,
       threads,
@@ -161,6 +182,11 @@ const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: Pretr
   list: (random, plan, { worlds, tokenizer }) => {
     const { signals, list } = random.pick(random.pick(worlds).readers);
     return example(signals, list, tokenizer, plan);
+  },
+  /** The same, and what people write who are not told what it is for. */
+  casual: (random, plan, { worlds, tokenizer }) => {
+    const { signals, about } = random.pick(random.pick(worlds).readers);
+    return example(signals, casualList(about, LIST_LINES.least, random).join('\n'), tokenizer, plan);
   },
 };
 

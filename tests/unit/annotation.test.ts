@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { annotatedList } from '../../lib/data/world/annotation.ts';
+import { annotatedList, casualList } from '../../lib/data/world/annotation.ts';
+import { generalQueries } from '../../lib/data/world/lexicon/noise.ts';
 import { topics } from '../../lib/data/world/lexicon/topics.ts';
 import { keyPhrase, type Subject } from '../../lib/data/world/wording.ts';
 import { openWorld } from '../../lib/data/world/world.ts';
+import { Random } from '../../lib/random.ts';
 
 const of = (topic: number, entity: number, aspect: number): Subject => ({ topic, entity, aspect });
 
@@ -52,5 +54,31 @@ describe('the list that someone who knows the news would write', () => {
       const bare = [name, alias].map((one) => one.replace(/^(the|a|an) /, ''));
       expect(bare.some((one) => signal.text.includes(one))).toBe(true);
     }
+  });
+});
+
+describe('lists of people who are not told what for', () => {
+  const about = [of(0, 1, 2), of(4, 5, 6), of(7, 0, 0), of(9, 3, 1)];
+  const careful = annotatedList(about, 3);
+  const lists = Array.from({ length: 2000 }, (_, i) => casualList(about, 3, new Random('casual', i)));
+  const share = (is: (list: string[]) => boolean): number => lists.filter(is).length / lists.length;
+
+  it('are careful in three of twenty, short in as many, and never empty', () => {
+    expect(share((list) => list.join() === careful.join())).toBeCloseTo(0.15, 1);
+    expect(share((list) => list.length < 3 && list.every((line) => careful.includes(line)))).toBeCloseTo(0.15, 1);
+    expect(share((list) => list.length === 0)).toBe(0);
+  });
+
+  it('have whole lines in a third of all, and parts of whole lines, or general ones', () => {
+    const whole = lists.flat().filter((line) => careful.includes(line)).length / lists.flat().length;
+    expect(whole).toBeGreaterThan(0.25);
+    expect(whole).toBeLessThan(0.4);
+    const general = new Set<string>(generalQueries);
+    for (const line of lists.flat())
+      expect(general.has(line) || careful.some((one) => one.startsWith(line) || one.endsWith(line)), line).toBe(true);
+  });
+
+  it('are empty for a reader without signals', () => {
+    for (let i = 0; i < 20; i++) expect(casualList([], 3, new Random('casual', i))).toEqual([]);
   });
 });

@@ -16,7 +16,7 @@ const plan: PretrainPlan = {
       heads: 2,
       intermediate: 32,
       learningRate: 1e-2,
-      steps: { copy: 40, name: 4, list: 4 },
+      steps: { copy: 40, name: 4, list: 4, casual: 4 },
     },
   ],
 };
@@ -44,11 +44,12 @@ describe('pretraining', () => {
     const first = await pretrain(model, plan, corpus, 1, (phase, step, _, loss) =>
       seen.push(`${phase} ${step} ${loss}`),
     );
-    expect(seen).toHaveLength(48);
+    expect(seen).toHaveLength(52);
     expect(seen.map((line) => line.split(' ')[0])).toEqual([
       ...Array<string>(40).fill('copy'),
       ...Array<string>(4).fill('name'),
       ...Array<string>(4).fill('list'),
+      ...Array<string>(4).fill('casual'),
     ]);
     const [before] = seen.map((line) => Number(line.split(' ')[2]));
     expect(before).toBeCloseTo(Math.log(corpus.tokenizer.vocabularySize), 0);
@@ -56,5 +57,23 @@ describe('pretraining', () => {
     const again = await pretrain(model, plan, corpus, 1, () => undefined);
     expect(again.parameters).toBe(first.parameters);
     expect([...again.model.parameters]).toEqual([...first.model.parameters]);
+  });
+
+  it('goes on from where a model was left, with the phases that are left', async () => {
+    const shorter = { ...model, steps: { ...model.steps, copy: 4 } };
+    const whole = await pretrain(shorter, plan, corpus, 1, () => undefined);
+    const begun = await pretrain(
+      { ...shorter, steps: { ...shorter.steps, casual: 0 } },
+      plan,
+      corpus,
+      1,
+      () => undefined,
+    );
+    const ended = await pretrain(shorter, plan, corpus, 1, () => undefined, {
+      model: begun.model,
+      done: ['copy', 'name', 'list'],
+    });
+    expect([...ended.model.parameters]).toEqual([...whole.model.parameters]);
+    expect(Object.keys(ended.losses)).toEqual(['casual']);
   });
 });

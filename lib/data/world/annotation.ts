@@ -1,6 +1,8 @@
 /** What someone who knows the news and its language would write for a reader, from the signals alone: the base models learn from it. */
+import type { Random } from '../../random.ts';
+import { generalQueries } from './lexicon/noise.ts';
 import { topics } from './lexicon/topics.ts';
-import { keyPhrase, type Subject } from './wording.ts';
+import { bareAspect, bareName, keyPhrase, type Subject } from './wording.ts';
 
 /** As many entities as a list names: a fifth adds nothing (docs/experiments.md). */
 const MOST_ENTITIES = 4;
@@ -12,16 +14,40 @@ const MOST_ENTITIES = 4;
  * aspects of the same entities, commonest first. Empty for no signals.
  */
 export function annotatedList(subjects: readonly Subject[], least: number): string[] {
+  return annotated(subjects, least).map(keyPhrase);
+}
+
+/**
+ * What people write for the same reader when nobody says what for: three in twenty take care, as many leave it at a line or two, and the lines of the
+ * others name only what happened (seven in twenty), nothing in particular (six), only whom it is about (four), or are whole (three). `random` decides.
+ */
+export function casualList(subjects: readonly Subject[], least: number, random: Random): string[] {
+  const careful = annotated(subjects, least);
+  const care = random.uniform();
+  if (care < 0.15) return careful.map(keyPhrase);
+  if (care < 0.3) {
+    const kept = random.shuffle(careful.map((_, i) => i)).slice(0, 1 + random.integer(2));
+    return careful.filter((_, i) => kept.includes(i)).map(keyPhrase);
+  }
+  return [...new Set(careful.map((subject) => casualLine(subject, random)))];
+}
+
+function casualLine(subject: Subject, random: Random): string {
+  const way = random.uniform();
+  if (way < 0.15) return keyPhrase(subject);
+  if (way < 0.35) return bareName(subject);
+  return way < 0.7 ? bareAspect(subject) : random.pick(generalQueries);
+}
+
+/** The subjects that `annotatedList` names, in its order. */
+function annotated(subjects: readonly Subject[], least: number): Subject[] {
   const newestFirst = Map.groupBy(subjects.toReversed(), entityOf);
   // Sorting is stable: of equals, the newest come first.
   const largest = [...newestFirst.values()].toSorted((a, b) => b.length - a.length).slice(0, MOST_ENTITIES);
   const named = largest.toSorted(([a], [b]) => a.topic - b.topic || a.entity - b.entity).map(byCommonestAspect);
-  const lines = new Set(named.map(([main]) => keyPhrase(main)));
-  for (const further of named.flatMap((aspects) => aspects.slice(1))) {
-    if (lines.size >= least) break;
-    lines.add(keyPhrase(further));
-  }
-  return [...lines];
+  const further = named.flatMap((aspects) => aspects.slice(1));
+  const mains = named.map(([main]) => main);
+  return [...mains, ...further.slice(0, Math.max(0, least - mains.length))];
 }
 
 function entityOf({ topic, entity }: Subject): string {

@@ -13,8 +13,18 @@ export interface Subject {
 }
 
 /** The query that names a subject best, lower case: "outer banks storm surge". */
-export function keyPhrase({ topic, entity, aspect }: Subject): string {
-  return `${spoken(topics[topic].entities[entity].name)} ${topics[topic].aspects[aspect].key}`.toLowerCase();
+export function keyPhrase(subject: Subject): string {
+  return `${bareName(subject)} ${bareAspect(subject)}`;
+}
+
+/** Of a key phrase: whom it is about. */
+export function bareName({ topic, entity }: Subject): string {
+  return spoken(topics[topic].entities[entity].name).toLowerCase();
+}
+
+/** Of a key phrase: what happened. */
+export function bareAspect({ topic, aspect }: Subject): string {
+  return topics[topic].aspects[aspect].key.toLowerCase();
 }
 
 /** Title and abstract of an article. `at`: when it was published, ms; headlines name that weekday. */

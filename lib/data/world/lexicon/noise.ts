@@ -166,3 +166,6 @@ export const personNames = [
   'pat.mcrae',
 ] as const;
 export const mailDomains = ['example.com', 'mail.example.org', 'example.net'] as const;
+
+/** Queries of someone who wants nothing in particular. */
+export const generalQueries = ['latest news', 'breaking news today', 'top stories this week'] as const;
