@@ -34,6 +34,7 @@ export function renderPaperPage(figures: PaperFigures, plots: readonly PaperPlot
   const sections = [
     introduction(figures),
     claimsSection(figures),
+    groundSection(figures),
     leftOut(figures),
     ...(Object.keys(titles) as TableName[]).flatMap((name) =>
       // A comparison of one says nothing.
@@ -113,6 +114,17 @@ ${table(['claim', 'the paper', 'ours', 'difference', 'p', 'n', 'verdict'], [...r
 ${details.join('\n')}
 
 </details>`;
+}
+
+/** What a reader of the claims has to know of where they were measured. */
+function groundSection({ results: { lanes } }: PaperFigures): string {
+  if (lanes.every(({ world }) => world === null)) return '';
+  return `## What it is measured on
+
+Worlds made by a generator (\`docs/world.md\`), and base models that were pretrained on others of its worlds (\`docs/experiments.md\`, "Base models"). Two things to bear in mind:
+
+- The base models know the generator's names and ways of asking, all but the newcomers'; the baselines learn from the run's clicks alone. A gain over them says as much about that knowledge as about the method.
+- Their pretraining ends on lists of every quality: they can write a good list, and mostly do not. How much reinforcement learning gains over its start is a property of that start.`;
 }
 
 function leftOut({ record: { shrunk, notRun, impossible, notAsked } }: PaperFigures): string {
