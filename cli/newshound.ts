@@ -126,7 +126,7 @@ program
 
 program
   .command('pretrain')
-  .description('train the committed base models again (under two hours of a core)')
+  .description('train the committed base models again (under three hours of a core)')
   .argument('[model...]', 'these only')
   .option('--folder <folder>', 'where to write them', 'models')
   .option('--threads <count>', 'of ONNX Runtime', (text) => Number(text), availableParallelism())
