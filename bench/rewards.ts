@@ -4,14 +4,14 @@
  */
 import { parseArgs } from 'node:util';
 import type { Reader } from '../lib/data/rows.ts';
-import { annotatedList } from '../lib/data/world/annotation.ts';
+import { annotatedList, casualList } from '../lib/data/world/annotation.ts';
+import { generalQueries } from '../lib/data/world/lexicon/noise.ts';
 import { topics } from '../lib/data/world/lexicon/topics.ts';
-import { keyPhrase, type Subject } from '../lib/data/world/wording.ts';
+import { bareAspect, bareName, keyPhrase, type Subject } from '../lib/data/world/wording.ts';
 import { createLocalJudge } from '../lib/method/local-judge.ts';
 import { LIST_LINES, parseList } from '../lib/method/prompt.ts';
 import { rewardNames } from '../lib/method/rewards.ts';
 import { corpusStatistics } from '../lib/method/rubric.ts';
-import { genericQueries } from '../lib/method/words.ts';
 import { keyPhraseOfSignal } from '../lib/method/weak-labels.ts';
 import { rewardWeights, rolloutSettings } from '../lib/pipeline/stage-settings.ts';
 import { Random } from '../lib/random.ts';
@@ -62,16 +62,15 @@ for (const [topic, { entities, aspects }] of topics.entries()) {
 }
 
 const random = new Random('bench rewards', seed);
-/** Of a key phrase: whom it is about. */
-const nameOf = (query: string): string => {
+const subjectFor = (query: string): Subject => {
   const subject = subjectOf.get(query);
-  return subject ? query.slice(0, -topics[subject.topic].aspects[subject.aspect].key.length - 1) : query;
+  if (subject === undefined) throw new Error(`${query} is not in the lexicon`);
+  return subject;
 };
 const annotated = readers.map(({ readerId }) => annotatedList(subjects.get(readerId) ?? [], LIST_LINES.least));
 /** The query's entity with an aspect that none of the reader's signals is about. */
 const wrongAspect = (query: string, { readerId }: Reader): string => {
-  const subject = subjectOf.get(query);
-  if (subject === undefined) throw new Error(`${query} is not in the lexicon`);
+  const subject = subjectFor(query);
   const met = (subjects.get(readerId) ?? []).filter(
     ({ topic, entity }) => topic === subject.topic && entity === subject.entity,
   );
@@ -83,14 +82,12 @@ const rules: Record<string, (queries: string[], reader: Reader) => string[]> = {
   'its first line on another aspect': ([first, ...others], reader) => [wrongAspect(first, reader), ...others],
   'every line on another aspect': (queries, reader) => queries.map((query) => wrongAspect(query, reader)),
   'its last line left out': (queries) => queries.slice(0, -1),
-  'its names alone': (queries) => queries.map((query) => nameOf(query)),
-  'what happened, not to whom': (queries) => queries.map((query) => query.slice(nameOf(query).length + 1)),
-  'its last line a general one': (queries) => [...queries.slice(0, -1), random.pick(genericQueries)],
+  'its names alone': (queries) => queries.map((query) => bareName(subjectFor(query))),
+  'what happened, not to whom': (queries) => queries.map((query) => bareAspect(subjectFor(query))),
+  'its last line a general one': (queries) => [...queries.slice(0, -1), random.pick(generalQueries)],
   'its first two lines': (queries) => queries.slice(0, 2),
-  'every line named alone or not at all, or general': (queries) =>
-    queries.map((query) =>
-      random.pick([nameOf(query), query.slice(nameOf(query).length + 1), random.pick(genericQueries)]),
-    ),
+  'what people write who are not told what for': (_, { readerId }) =>
+    casualList(subjects.get(readerId) ?? [], LIST_LINES.least, random),
   "its last line another reader's": (queries) => [...queries.slice(0, -1), random.pick(random.pick(annotated))],
   'newest four key phrases': (_, { signals }) =>
     [

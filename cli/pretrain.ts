@@ -1,9 +1,10 @@
 /** `newshound pretrain`: trains the committed base models and writes models/, with the figures and digests that reproduce them. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { CheckpointError } from '../lib/errors.ts';
+import { CheckpointError, ConfigError } from '../lib/errors.ts';
+import { suggestion } from '../lib/pipeline/nearest.ts';
 import { sha256 } from '../lib/store/manifest.ts';
 import { loadLanguageModel, saveLanguageModel } from '../lib/tensor/language-model.ts';
 import { baseModels } from '../lib/training/base-models.ts';
@@ -18,9 +19,8 @@ import {
 
 /** What models/pretrained.json says of a model. */
 interface Entry {
-  command: string;
-  /** Of the code that ran a phase. */
-  commits: Partial<Record<Phase, string | null>>;
+  /** What made it, one after another: a command, the commit of the code that it ran, and the phases that it went through. */
+  runs: { command: string; commit: string | null; phases: Phase[] }[];
   seed: number;
   plan: Omit<PretrainPlan, 'models'> & { model: BaseModelPlan };
   parameters: number;
@@ -34,7 +34,7 @@ interface Entry {
 /**
  * Trains the models named (all when none is) one after another; each is written as soon as it is done. `more`: from the model in the folder, only
  * the phases that its record does not have. `say` gets a line now and then. Throws CheckpointError for a model that is not what its record says, or
- * was made by another plan.
+ * was made by another plan, ConfigError for a name that is none.
  */
 export async function pretrainModels(
   names: readonly string[],
@@ -42,6 +42,10 @@ export async function pretrainModels(
   { threads, more }: { threads: number; more: boolean },
   say: (line: string) => void,
 ): Promise<void> {
+  const known = baseModels.models.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new ConfigError(`pretrain: there is no base model "${unknown}". ${suggestion(unknown, known)}`);
   const wanted = baseModels.models.filter(({ name }) => names.length === 0 || names.includes(name));
   const before = wanted.map((model) => (more ? recorded(folder, model) : undefined));
   const corpus = preparePretraining(baseModels, say);
@@ -49,10 +53,13 @@ export async function pretrainModels(
   for (const [i, model] of wanted.entries()) {
     const start = performance.now();
     const entry = before[i];
+    if (entry && donePhases(entry).length === phases.length) {
+      say(`${model.name} has been through all of its phases`);
+      continue;
+    }
     const begun = entry && { model: loadLanguageModel(join(folder, model.name)), done: donePhases(entry) };
     const losses: string[] = [];
     let recent: number[] = [];
-    const now = commit();
     const report: Parameters<typeof pretrain>[4] = (phase, step, steps, loss, tokens) => {
       recent.push(loss);
       if ((step + 1) % 50 !== 0 && step + 1 !== steps) return;
@@ -67,9 +74,10 @@ export async function pretrainModels(
     const result = await pretrain(model, baseModels, corpus, threads, report, begun);
     const target = join(folder, model.name);
     saveLanguageModel(result.model, target, { dtype: 'F16' });
+    const command = `npm run newshound -- pretrain ${model.name} --threads ${threads}${more ? ' --more' : ''}`;
+    const made = phases.filter((phase) => result.losses[phase] !== undefined);
     writeRecord(folder, model.name, {
-      command: `npm run newshound -- pretrain ${model.name} --threads ${threads}`,
-      commits: { ...entry?.commits, ...Object.fromEntries(Object.keys(result.losses).map((phase) => [phase, now])) },
+      runs: [...(entry?.runs ?? []), { command, commit: commit(), phases: made }],
       seed: baseModels.seed,
       plan: { ...plan, model },
       parameters: result.parameters,
@@ -104,7 +112,7 @@ function recorded(folder: string, model: BaseModelPlan): Entry {
   const done = donePhases(entry);
   if (!isDeepStrictEqual(upTo(done, entry.plan), upTo(done, { ...plan, model })))
     return refuse('it was made by another plan than that of lib/training/base-models.ts');
-  if (!isDeepStrictEqual(digests(path), entry.sha256))
+  if (!existsSync(path) || !isDeepStrictEqual(digests(path), entry.sha256))
     return refuse('it is not the model that pretrained.json speaks of: their digests differ');
   return entry;
 }
@@ -112,7 +120,7 @@ function recorded(folder: string, model: BaseModelPlan): Entry {
 /** The plan as it was when no later phase was thought of. */
 function upTo(done: readonly Phase[], plan: Entry['plan']): object {
   const steps = Object.fromEntries(done.map((phase) => [phase, plan.model.steps[phase]]));
-  return { ...plan, worlds: [...plan.worlds], model: { ...plan.model, steps } };
+  return { ...plan, model: { ...plan.model, steps } };
 }
 
 function donePhases({ lossNatsPerToken }: Entry): Phase[] {

@@ -12,6 +12,7 @@ import { openWorld, type WorldSettings } from '../data/world/world.ts';
 import { baseSpecials, completionOf, LIST_LINES, promptOf } from '../method/prompt.ts';
 import { keyPhraseOfSignal } from '../method/weak-labels.ts';
 import { Random } from '../random.ts';
+import { fromFloat16, toFloat16 } from '../store/half.ts';
 import { trainByteBpe } from '../tensor/bpe.ts';
 import type { LanguageModel } from '../tensor/language-model.ts';
 import type { ModelConfig } from '../tensor/language-model-config.ts';
@@ -59,8 +60,8 @@ export interface PretrainCorpus {
 interface AnnotatedWorld {
   /** Every signal; noise is about nothing. */
   signals: { signal: Signal; about: Subject | null }[];
-  /** Readers with a signal that is no noise, what these are about, and the list to write for them. */
-  readers: { signals: Signal[]; about: Subject[]; list: string }[];
+  /** Readers with a signal that is no noise, and what these are about. */
+  readers: { signals: Signal[]; about: Subject[] }[];
 }
 
 /** Generates the worlds and trains the tokenizer on them. */
@@ -92,15 +93,11 @@ function annotatedWorld(settings: WorldSettings): AnnotatedWorld {
       const { reader_id, kind, text, at, article_id } = row;
       return { readerId: reader_id, signal: { kind, text, at, articleId: article_id }, about: world.about(row) };
     });
-  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => {
-    const about = of.flatMap((one) => one.about ?? []);
-    return {
-      signals: of.map(({ signal }) => signal),
-      about,
-      list: annotatedList(about, LIST_LINES.least).join('\n'),
-    };
-  });
-  return { signals, readers: readers.filter(({ list }) => list !== '') };
+  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => ({
+    signals: of.map(({ signal }) => signal),
+    about: of.flatMap(({ about }) => about ?? []),
+  }));
+  return { signals, readers: readers.filter(({ about }) => about.length > 0) };
 }
 
 function* bpeTexts(settings: WorldSettings): Generator<string> {
@@ -140,6 +137,8 @@ export async function pretrain(
   let tokens = 0;
   for (const phase of phases) {
     if (begun?.done.includes(phase)) continue;
+    // As a file holds it: gone on from there or not, the bytes that follow are the same.
+    for (const [, { data }] of trained.parameters) data.set(fromFloat16(toFloat16(data)));
     const steps = model.steps[phase];
     const result = await trainSupervised(trained, {
       steps,
@@ -180,8 +179,8 @@ const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: Pretr
   },
   /** A reader of some world, and the list to write for it. */
   list: (random, plan, { worlds, tokenizer }) => {
-    const { signals, list } = random.pick(random.pick(worlds).readers);
-    return example(signals, list, tokenizer, plan);
+    const { signals, about } = random.pick(random.pick(worlds).readers);
+    return example(signals, annotatedList(about, LIST_LINES.least).join('\n'), tokenizer, plan);
   },
   /** The same, and what people write who are not told what it is for. */
   casual: (random, plan, { worlds, tokenizer }) => {

@@ -1,4 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { pretrainModels } from '../../cli/pretrain.ts';
+import { annotatedList } from '../../lib/data/world/annotation.ts';
+import { LIST_LINES } from '../../lib/method/prompt.ts';
+import { loadLanguageModel, saveLanguageModel } from '../../lib/tensor/language-model.ts';
 import { preparePretraining, pretrain, type PretrainPlan } from '../../lib/training/pretrain.ts';
 
 const plan: PretrainPlan = {
@@ -28,8 +35,8 @@ describe('pretraining', () => {
   it('has a list for every reader whose signals are about something, in the news’ words', () => {
     const [{ readers, signals }] = corpus.worlds;
     expect(readers.length).toBeGreaterThan(55);
-    for (const { list } of readers) {
-      const lines = list.split('\n');
+    for (const { about } of readers) {
+      const lines = annotatedList(about, LIST_LINES.least);
       expect(lines.length).toBeGreaterThanOrEqual(3);
       expect(new Set(lines).size).toBe(lines.length);
     }
@@ -59,21 +66,46 @@ describe('pretraining', () => {
     expect([...again.model.parameters]).toEqual([...first.model.parameters]);
   });
 
-  it('goes on from where a model was left, with the phases that are left', async () => {
+  it('goes on from the file in which a model was left as if it had not been left', async () => {
     const shorter = { ...model, steps: { ...model.steps, copy: 4 } };
+    const begun = { ...shorter, steps: { ...shorter.steps, casual: 0 } };
     const whole = await pretrain(shorter, plan, corpus, 1, () => undefined);
-    const begun = await pretrain(
-      { ...shorter, steps: { ...shorter.steps, casual: 0 } },
-      plan,
-      corpus,
-      1,
-      () => undefined,
-    );
+    const left = await pretrain(begun, plan, corpus, 1, () => undefined);
+    const folder = mkdtempSync(join(tmpdir(), 'pretrain-'));
+    saveLanguageModel(left.model, folder, { dtype: 'F16' });
     const ended = await pretrain(shorter, plan, corpus, 1, () => undefined, {
-      model: begun.model,
+      model: loadLanguageModel(folder),
       done: ['copy', 'name', 'list'],
     });
-    expect([...ended.model.parameters]).toEqual([...whole.model.parameters]);
+    for (const [name, { data }] of whole.model.parameters)
+      expect(ended.model.parameters.get(name)?.data, name).toEqual(data);
     expect(Object.keys(ended.losses)).toEqual(['casual']);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('newshound pretrain', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pretrain-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const committed = join(import.meta.dirname, '../../models');
+  const more = (name: string, from = folder): Promise<void> =>
+    pretrainModels([name], from, { threads: 1, more: true }, () => undefined);
+
+  it('refuses a name that is none, and says which is near', async () => {
+    await expect(more('base-xx')).rejects.toThrow(/no base model "base-xx".*base-x/);
+  });
+
+  it('goes on only with the model that the record speaks of, made by the plan', async () => {
+    await expect(more('base-xs')).rejects.toThrow(
+      /base-xs: pretrained\.json has no entry for it\. Train it from nothing/,
+    );
+    cpSync(join(committed, 'pretrained.json'), join(folder, 'pretrained.json'));
+    await expect(more('base-xs')).rejects.toThrow(/their digests differ/);
+    cpSync(join(committed, 'base-xs'), join(folder, 'base-xs'), { recursive: true });
+    writeFileSync(join(folder, 'base-xs', 'generation_config.json'), '{}');
+    await expect(more('base-xs')).rejects.toThrow(/their digests differ/);
+    const record = readFileSync(join(folder, 'pretrained.json'), 'utf8');
+    writeFileSync(join(folder, 'pretrained.json'), record.replaceAll('"list": 2400', '"list": 1200'));
+    await expect(more('base-xs')).rejects.toThrow(/made by another plan/);
   });
 });
