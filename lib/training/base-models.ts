@@ -1,4 +1,4 @@
-/** The committed base models: their sizes, and the corpus they were trained on. models/pretrained.json names the commit that made each. */
+/** The committed base models: their sizes, and the corpus they were trained on. models/pretrained.json names the commits that made each. */
 import type { PretrainPlan } from './pretrain.ts';
 
 /** All sizes see as many examples: what capacity does is not what more training does. */
