@@ -169,7 +169,9 @@ export function createStudentActivities(deps: Deps): StudentActivities {
         const byId = new Map((await trainReaders(input)).readers.map((reader) => [reader.readerId, reader]));
         const rows: RolloutRow[] = await readRows(artifacts, 'rollouts', [call.lists]);
         const model = await resources.model(input.inputs.studentStart);
-        const learner = await createSupervised(model, learnerSettings(input, threads));
+        // Imitated is what the student will do: write at this temperature. At 1 it would learn lists drawn at .4, then be drawn at .4 again.
+        const { temperature } = teacher.rollout;
+        const learner = await createSupervised(model, { temperature, ...learnerSettings(input, threads) });
         const batch = student.readers * student.group;
         return {
           model,

@@ -115,8 +115,11 @@ export interface SupervisedLearner extends Learner {
   evaluate(examples: readonly SupervisedExample[]): Promise<number>;
 }
 
-/** Trains on the completions alone; prompts are read. `step` and `evaluate` throw DataError for examples that the model cannot read. */
-export async function createSupervised(model: LanguageModel, settings: LearnerSettings): Promise<SupervisedLearner> {
+/** Trains on the completions alone, under the model at `temperature` (default 1); prompts are read. `step` and `evaluate` throw DataError for examples that the model cannot read. */
+export async function createSupervised(
+  model: LanguageModel,
+  settings: { temperature?: number } & LearnerSettings,
+): Promise<SupervisedLearner> {
   const { config, parameters } = model;
   const trainer = createTrainer({ ...settings, parameters, loss: supervisedObjective(config, settings) });
   const step = uniformStep(trainer, settings, config);

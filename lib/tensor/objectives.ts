@@ -152,11 +152,11 @@ export function distillationObjective(
 /** What the names of a teacher's parameters start with beside its student's. */
 export const teacherPrefix = 'teacher/';
 
-/** Mean cross-entropy of the targets, nats. */
-export function supervisedObjective(config: ModelConfig, memory: MemorySettings = {}) {
+/** Mean cross-entropy of the targets, nats, under the model at a temperature (default 1). */
+export function supervisedObjective(config: ModelConfig, settings: { temperature?: number } & MemorySettings = {}) {
   return (p: Traced, x: Traced): { loss: Tensor } => {
-    const model = { config, parameters: p, temperature: 1 };
-    const [logprobs] = targetFigures([model], x, memory, ([logits], part) => [logProbAt(logits, part(x.target))]);
+    const model = { config, parameters: p, temperature: settings.temperature ?? 1 };
+    const [logprobs] = targetFigures([model], x, settings, ([logits], part) => [logProbAt(logits, part(x.target))]);
     return { loss: neg(sum(mul(logprobs, x.weight))) };
   };
 }

@@ -229,6 +229,26 @@ describe('a supervised learner', () => {
     expect(Math.abs(shared - apart)).toBeLessThan(1e-5);
   });
 
+  it('has the loss that log-probabilities at its temperature give', async () => {
+    const examples = groups.flatMap(({ prompt, completions }) =>
+      completions.map((completion) => ({ prompt, completion })),
+    );
+    const losses = await Promise.all(
+      [0.4, 1].map(async (temperature) => {
+        const learner = await createSupervised(load('llama'), { ...settings, temperature });
+        const [loss, scores] = [
+          await learner.evaluate(examples),
+          await logprobs(load('llama'), groups, { threads: 1, temperature }),
+        ];
+        await learner.release();
+        const all = scores.flat().flatMap((of) => [...of]);
+        expect(Math.abs(loss + all.reduce((sum, value) => sum + value, 0) / all.length)).toBeLessThan(1e-5);
+        return loss;
+      }),
+    );
+    expect(losses[0]).not.toBeCloseTo(losses[1], 2);
+  });
+
   it('learns its examples from random weights', async () => {
     const { config, tokenizer } = load('llama');
     const model = { config, tokenizer, parameters: initialParameters(config, 1) };
