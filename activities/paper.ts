@@ -35,6 +35,17 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
       .map((row) => ({ ...lane, ...row, method: /^\d+$/.test(row.method) ? `best_of_${row.method}` : row.method }));
   };
 
+  /** The code that made what the arms' steps gave, by stage. */
+  const codeOf = async (arms: readonly CollectedArm[]): Promise<RunRecord['code']> => {
+    const refs = arms.flatMap(({ steps }) => steps.flatMap(({ outputs }) => Object.values(outputs)));
+    const code: Record<string, Set<string>> = {};
+    for (const ref of new Map(refs.map((one) => [one.digest, one])).values()) {
+      const { madeBy } = await artifacts.manifest(ref);
+      (code[madeBy.stage] ??= new Set()).add(madeBy.code);
+    }
+    return Object.fromEntries(Object.entries(code).map(([stage, digests]) => [stage, [...digests].sort()]));
+  };
+
   return {
     async collectArms({ run, plan, arms, notRun, seconds }) {
       const rows: ArmRow[] = [];
@@ -58,6 +69,7 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
         run,
         profile: plan.profile,
         plan: digest(plan as unknown as Json),
+        code: await codeOf(arms),
         seconds,
         hours: plan.settings.hours,
         shrunk: plan.shrunk,

@@ -50,6 +50,9 @@ describe('a paper run, profile tiny', { timeout: 1_200_000 }, () => {
 
     const { results, record } = await finished(home, tiny);
     expect(record).toMatchObject({ shrunk: [], impossible: [], notRun: [] });
+    expect(Object.keys(record.code)).toEqual(expect.arrayContaining(['teacher', 'student', 'evaluate', 'measure']));
+    for (const [stage, digests] of Object.entries(record.code))
+      expect(digests, stage).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
     for (const { id, verdict, reason } of results.claims) {
       expect(verdict, id).toMatch(/^(holds|does not hold|cannot be told at this n|not measured)$/);
       expect(reason, id).not.toBe('');

@@ -166,6 +166,7 @@ describe('the page', () => {
       notAsked: ['rate'],
       set: ['teacher.rounds=16'],
       notRun: [{ name: 'jsd-2026-1', why: 'it failed' }],
+      code: { teacher: ['aa'], student: ['aa', 'bb'] },
       rates: [],
     };
     const figures: PaperFigures = { digest: 'd'.repeat(64), results, record };
@@ -174,6 +175,7 @@ describe('the page', () => {
     const lines = page.split('\n');
     expect(page).toContain('Set otherwise than in the profile: `teacher.rounds=16`.');
     expect(page).toContain('- Not asked for (`paper.arms`): rate.');
+    expect(page).toContain('**The code changed while arms ran: versions of the stages student (2).**');
     for (const { words, paper, verdict } of results.claims) {
       const line = lines.find((one) => one.startsWith(`| ${words} | ${paper} |`));
       expect(line, words).toMatch(new RegExp(`\\| \\*\\*${verdict}\\*\\* \\|$`));

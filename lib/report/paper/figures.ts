@@ -34,6 +34,8 @@ export interface RunRecord {
   profile: string;
   /** SHA-256 of the plan. */
   plan: string;
+  /** SHA-256 of the source files of each stage that measured something; more than one where the code changed while arms ran. */
+  code: Record<string, string[]>;
   /** Of work, interruptions left out. */
   seconds: number;
   hours: number;

@@ -63,7 +63,15 @@ What [arXiv 2602.15005](https://arxiv.org/abs/2602.15005) reports, beside what t
 portal's logs; ours are small and read ${worlds.length === 0 ? 'a folder of logs' : 'generated worlds'}: compare directions, not heights. Made by \`newshound paper\`; do not edit.
 
 Profile ${record.profile}, ${data}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; ${duration(record.seconds)} of work of ${record.hours} hours allowed. Run \`${record.run}\`, plan \`${record.plan.slice(0, 12)}\`,
-results \`${digest.slice(0, 12)}\`.${record.set.length === 0 ? '' : `\nSet otherwise than in the profile: ${record.set.map((word) => `\`${word}\``).join(', ')}.`} Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.${worlds.length === 0 ? '\nThe readers of the tables chose no setting: those are the profile’s, and training looked at the last share of the train period only (`source.devShare`).' : ''}`;
+results \`${digest.slice(0, 12)}\`.${changedCode(record)}${record.set.length === 0 ? '' : `\nSet otherwise than in the profile: ${record.set.map((word) => `\`${word}\``).join(', ')}.`} Brackets are 95 % intervals${seeds.length === 1 ? '. **One seed was run: brackets of the tables are over its readers alone, and no claim can be told from luck of the seed**' : ' over seeds and readers'}.${worlds.length === 0 ? '\nThe readers of the tables chose no setting: those are the profile’s, and training looked at the last share of the train period only (`source.devShare`).' : ''}`;
+}
+
+/** A run that is gone on with after the code was changed mixes two methods: that is said first. */
+function changedCode({ code }: PaperFigures['record']): string {
+  const changed = Object.entries(code).filter(([, digests]) => digests.length > 1);
+  if (changed.length === 0) return '';
+  const stages = changed.map(([stage, digests]) => `${stage} (${digests.length})`).join(', ');
+  return ` **The code changed while arms ran: versions of the stages ${stages}.**`;
 }
 
 function claimsSection({ results: { claims, abTest }, record }: PaperFigures): string {
