@@ -1,6 +1,7 @@
 /**
- * The small base models, trained from nothing on generated worlds that no run uses: first to copy (signals to what they are about, in their
- * own words), then to name (the same in the news' words), then to write whole lists (lib/data/world/annotation.ts), then lists of every quality. The
+ * The small base models, trained from nothing on generated worlds that no run uses: first to repeat words that do not exist (made-up.ts), then to copy
+ * (signals to what they are about, in their own words), to name (the same in the news' words), to write whole lists (lib/data/world/annotation.ts),
+ * then lists of every quality. The
  * demo starts from them, as the paper starts from Qwen: what they bring is the language and its names, nothing about a run's readers or articles; and
  * they can write a good list, but are not told that one is wanted: rewards tell.
  */
@@ -20,6 +21,7 @@ import type { SupervisedExample } from '../tensor/learner.ts';
 import { initialParameters } from '../tensor/llama.ts';
 import { countParameters } from '../tensor/parameters.ts';
 import { openTokenizer, type Tokenizer } from '../tensor/tokenizer.ts';
+import { createMadeUpSignals, type MadeUpSignals } from './made-up.ts';
 import { trainSupervised } from './supervised.ts';
 
 /** Everything that decides a base model's bytes, beside the code. */
@@ -45,8 +47,14 @@ export interface BaseModelPlan {
 }
 
 /** In this order. */
-export const phases = ['copy', 'name', 'list', 'casual'] as const;
+export const phases = ['repeat', 'copy', 'name', 'list', 'casual'] as const;
 export type Phase = (typeof phases)[number];
+
+/** Examples of words that do not exist, in each phase: what is not exercised is unlearnt. */
+const madeUpShare: Record<Phase, number> = { repeat: 1, copy: 1 / 2, name: 1 / 6, list: 1 / 6, casual: 1 / 6 };
+
+/** Of many signals, a made-up list names the newest. */
+const NEWEST = 4;
 
 const CASUAL_RATE = 0.4;
 
@@ -55,6 +63,7 @@ export interface PretrainCorpus {
   tokenizerJson: object;
   tokenizer: Tokenizer;
   worlds: AnnotatedWorld[];
+  madeUp: MadeUpSignals;
 }
 
 interface AnnotatedWorld {
@@ -77,11 +86,12 @@ export function preparePretraining(plan: PretrainPlan, say: (text: string) => vo
   say(`generating ${plan.worlds.length} worlds`);
   const worlds = plan.worlds.map((seed) => annotatedWorld({ ...sizes, seed }));
   say('training the tokenizer');
-  const tokenizerJson = trainByteBpe(bpeTexts({ ...sizes, trainReaders: 1000, seed: plan.worlds[0] }), {
-    vocabularySize: plan.vocabularySize,
-    specials: [...baseSpecials],
-  });
-  return { tokenizerJson, tokenizer: openTokenizer(tokenizerJson), worlds };
+  const texts = [...worldTexts({ ...sizes, trainReaders: 1000, seed: plan.worlds[0] })].map(({ text }) => text);
+  const tokenizerJson = trainByteBpe(
+    texts.map((text) => ` ${text.toLowerCase()}`),
+    { vocabularySize: plan.vocabularySize, specials: [...baseSpecials] },
+  );
+  return { tokenizerJson, tokenizer: openTokenizer(tokenizerJson), worlds, madeUp: createMadeUpSignals(texts) };
 }
 
 /** Signals as the cleaner leaves them: of the noise one in twenty stays. */
@@ -98,10 +108,6 @@ function annotatedWorld(settings: WorldSettings): AnnotatedWorld {
     about: of.flatMap(({ about }) => about ?? []),
   }));
   return { signals, readers: readers.filter(({ about }) => about.length > 0) };
-}
-
-function* bpeTexts(settings: WorldSettings): Generator<string> {
-  for (const { text } of worldTexts(settings)) yield ` ${text.toLowerCase()}`;
 }
 
 /** A model and the phases that it has been through. */
@@ -149,7 +155,10 @@ export async function pretrain(
       threads,
       batch: (step) => {
         const random = new Random('pretrain', plan.seed, model.name, phase, step);
-        return Array.from({ length: plan.batch }, () => examples[phase](random, plan, corpus));
+        return Array.from({ length: plan.batch }, () => {
+          const draw = random.uniform() < madeUpShare[phase] ? madeUpExample : examples[phase];
+          return draw(random, plan, corpus, phase);
+        });
       },
       report: (step, loss, done) => report(phase, step, steps, loss, tokens + done),
     });
@@ -159,12 +168,22 @@ export async function pretrain(
   return { model: trained, losses, tokens, parameters: countParameters(trained.parameters) };
 }
 
-const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: PretrainCorpus) => SupervisedExample> = {
+type Draw = (random: Random, plan: PretrainPlan, corpus: PretrainCorpus, phase: Phase) => SupervisedExample;
+
+/** Signals in words that do not exist; the list is what each is about. A list for a reader leaves out the oldest. */
+const madeUpExample: Draw = (random, plan, { tokenizer, madeUp }, phase) => {
+  const isReader = phase === 'list' || phase === 'casual';
+  const count = LIST_LINES.least + random.integer(isReader ? 6 : 3);
+  const signals = Array.from({ length: count }, () => madeUp(random));
+  return copied(signals, isReader ? signals.slice(-NEWEST) : signals, tokenizer, plan);
+};
+
+const examples: Record<Phase, Draw> = {
+  repeat: madeUpExample,
   /** A few signals of anybody; the list is what each is about, in its own words: what grounding is made of. */
   copy: (random, plan, { worlds, tokenizer }) => {
     const signals = someSignals(random, worlds).map(({ signal }) => signal);
-    const list = signals.map(({ kind, text }) => keyPhraseOfSignal({ kind, text })).filter((phrase) => phrase !== '');
-    return example(signals, list.join('\n'), tokenizer, plan);
+    return copied(signals, signals, tokenizer, plan);
   },
   /** A few signals of anybody; the list is what each is about, in the news' words: what "obx" and "how high will water get" mean. */
   name: (random, plan, { worlds, tokenizer }) => {
@@ -192,6 +211,17 @@ const examples: Record<Phase, (random: Random, plan: PretrainPlan, corpus: Pretr
 function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedWorld['signals'] {
   const { signals } = random.pick(worlds);
   return Array.from({ length: LIST_LINES.least + random.integer(3) }, () => random.pick(signals));
+}
+
+/** The list is what each of `about` is about, in its own words. */
+function copied(
+  signals: readonly Signal[],
+  about: readonly Signal[],
+  tokenizer: Tokenizer,
+  plan: PretrainPlan,
+): SupervisedExample {
+  const list = about.map(({ kind, text }) => keyPhraseOfSignal({ kind, text })).filter((phrase) => phrase !== '');
+  return example(signals, list.join('\n'), tokenizer, plan);
 }
 
 function example(

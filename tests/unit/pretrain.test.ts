@@ -23,7 +23,7 @@ const plan: PretrainPlan = {
       heads: 2,
       intermediate: 32,
       learningRate: 1e-2,
-      steps: { copy: 40, name: 4, list: 4, casual: 4 },
+      steps: { repeat: 40, copy: 4, name: 4, list: 4, casual: 4 },
     },
   ],
 };
@@ -51,23 +51,24 @@ describe('pretraining', () => {
     const first = await pretrain(model, plan, corpus, 1, (phase, step, _, loss) =>
       seen.push(`${phase} ${step} ${loss}`),
     );
-    expect(seen).toHaveLength(52);
+    expect(seen).toHaveLength(56);
     expect(seen.map((line) => line.split(' ')[0])).toEqual([
-      ...Array<string>(40).fill('copy'),
+      ...Array<string>(40).fill('repeat'),
+      ...Array<string>(4).fill('copy'),
       ...Array<string>(4).fill('name'),
       ...Array<string>(4).fill('list'),
       ...Array<string>(4).fill('casual'),
     ]);
     const [before] = seen.map((line) => Number(line.split(' ')[2]));
     expect(before).toBeCloseTo(Math.log(corpus.tokenizer.vocabularySize), 0);
-    expect(first.losses.copy).toBeLessThan(before - 0.5);
+    expect(first.losses.repeat).toBeLessThan(before - 0.5);
     const again = await pretrain(model, plan, corpus, 1, () => undefined);
     expect(again.parameters).toBe(first.parameters);
     expect([...again.model.parameters]).toEqual([...first.model.parameters]);
   });
 
   it('goes on from the file in which a model was left as if it had not been left', async () => {
-    const shorter = { ...model, steps: { ...model.steps, copy: 4 } };
+    const shorter = { ...model, steps: { ...model.steps, repeat: 4 } };
     const begun = { ...shorter, steps: { ...shorter.steps, casual: 0 } };
     const whole = await pretrain(shorter, plan, corpus, 1, () => undefined);
     const left = await pretrain(begun, plan, corpus, 1, () => undefined);
@@ -75,7 +76,7 @@ describe('pretraining', () => {
     saveLanguageModel(left.model, folder, { dtype: 'F16' });
     const ended = await pretrain(shorter, plan, corpus, 1, () => undefined, {
       model: loadLanguageModel(folder),
-      done: ['copy', 'name', 'list'],
+      done: ['repeat', 'copy', 'name', 'list'],
     });
     for (const [name, { data }] of whole.model.parameters)
       expect(ended.model.parameters.get(name)?.data, name).toEqual(data);
