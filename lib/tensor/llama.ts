@@ -6,7 +6,7 @@ import type { Traced } from './computation.ts';
 import { constant, type Tensor } from './graph.ts';
 import { adapterNames, type ModelConfig, parameterShapes } from './language-model-config.ts';
 import { add, attend, checkpoint, gather, matmul, mul, reshape, rmsNorm, rotary, silu, transpose } from './ops.ts';
-import type { Parameters } from './parameters.ts';
+import type { Parameter, Parameters } from './parameters.ts';
 import { Random } from '../random.ts';
 
 /**
@@ -113,10 +113,10 @@ export function rotaryTables(config: ModelConfig, positions: number): { cosine: 
 /**
  * Random weights, a function of the seed: matrices with a deviation of .8/√fan-in, half of that where a block writes to the residual
  * stream, embeddings of unit length. Of the tables that were tried (docs/experiments.md), tied rows of length 1 learn to copy soonest;
- * with rows of length √hidden, or of .02, the loss stays on its plateau several times as long.
+ * with rows of length √hidden, or of .02, the loss stays on its plateau several times as long. Attention begins mimetic (`mimic`).
  */
 export function initialParameters(config: ModelConfig, seed: number): Parameters {
-  return new Map(
+  const parameters: Parameters = new Map(
     [...parameterShapes(config)].map(([name, shape]) => {
       const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
       if (name.endsWith('norm.weight')) data.fill(1);
@@ -124,6 +124,34 @@ export function initialParameters(config: ModelConfig, seed: number): Parameters
       return [name, { shape, data }];
     }),
   );
+  for (let layer = 0; layer < config.layers; layer++) mimic(parameters, config, layer);
+  return parameters;
+}
+
+/**
+ * Mimetic initialization (Trockman and Kolter 2023, arXiv 2305.09828): a head's keys are its queries, so that a token looks at tokens like
+ * itself, and what it writes is what it read (output = half of the value projection, transposed). To copy from the context is then a third of
+ * the way from the start (docs/experiments.md, "Words that do not exist").
+ */
+function mimic(
+  parameters: Parameters,
+  { hiddenSize, heads, keyValueHeads, headDim }: ModelConfig,
+  layer: number,
+): void {
+  const [queries, keys, values, output] = ['q', 'k', 'v', 'o'].map(
+    (name) => (parameters.get(`model.layers.${layer}.self_attn.${name}_proj.weight`) as Parameter).data,
+  );
+  const ofHead = headDim * hiddenSize;
+  for (let head = 0; head < heads; head++) {
+    const shared = Math.floor((head * keyValueHeads) / heads);
+    // Of the heads that share their keys, the last one's.
+    keys.set(queries.subarray(head * ofHead, (head + 1) * ofHead), shared * ofHead);
+    for (let d = 0; d < headDim; d++) {
+      const value = (shared * headDim + d) * hiddenSize;
+      const column = head * headDim + d;
+      for (let i = 0; i < hiddenSize; i++) output[i * heads * headDim + column] = values[value + i] / 2;
+    }
+  }
 }
 
 function deviationOf(name: string, [, fanIn]: readonly number[]): number {

@@ -2,7 +2,7 @@
 import type { PretrainPlan } from './pretrain.ts';
 
 /** All sizes see as many examples: what capacity does is not what more training does. */
-const steps = { repeat: 700, copy: 300, name: 600, list: 2400, casual: 300 } as const;
+const steps = { repeat: 600, copy: 300, name: 500, list: 2400, casual: 300 } as const;
 
 /** Worlds 101 to 112: no profile, test or claim uses them. */
 export const baseModels: PretrainPlan = {

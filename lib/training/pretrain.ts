@@ -51,7 +51,7 @@ export const phases = ['repeat', 'copy', 'name', 'list', 'casual'] as const;
 export type Phase = (typeof phases)[number];
 
 /** Examples of words that do not exist, in each phase: what is not exercised is unlearnt. */
-const madeUpShare: Record<Phase, number> = { repeat: 1, copy: 1 / 2, name: 1 / 6, list: 1 / 6, casual: 1 / 6 };
+const madeUpShare: Record<Phase, number> = { repeat: 1, copy: 1 / 2, name: 1 / 8, list: 1 / 8, casual: 1 / 8 };
 
 /** Of many signals, a made-up list names the newest. */
 const NEWEST = 4;
