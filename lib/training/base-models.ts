@@ -1,7 +1,7 @@
 /** The committed base models: their sizes, and the corpus they were trained on. models/pretrained.json names the commits that made each. */
 import type { PretrainPlan } from './pretrain.ts';
 
-/** All sizes see as many examples: what capacity does is not what more training does. */
+/** All sizes see as many examples: what capacity does is not what more training does. But the smallest finds out later how to copy. */
 const steps = { repeat: 600, copy: 300, name: 500, list: 2400, casual: 300 } as const;
 
 /** Worlds 101 to 112: no profile, test or claim uses them. */
@@ -13,7 +13,15 @@ export const baseModels: PretrainPlan = {
   maxPromptTokens: 192,
   batch: 32,
   models: [
-    { name: 'base-xs', hidden: 64, layers: 2, heads: 4, intermediate: 176, learningRate: 8e-3, steps },
+    {
+      name: 'base-xs',
+      hidden: 64,
+      layers: 2,
+      heads: 4,
+      intermediate: 176,
+      learningRate: 8e-3,
+      steps: { ...steps, repeat: 1000 },
+    },
     { name: 'base-s', hidden: 96, layers: 3, heads: 4, intermediate: 256, learningRate: 6e-3, steps },
     { name: 'base-m', hidden: 112, layers: 4, heads: 4, intermediate: 304, learningRate: 5.5e-3, steps },
     { name: 'base-l', hidden: 144, layers: 4, heads: 4, intermediate: 384, learningRate: 5e-3, steps },
