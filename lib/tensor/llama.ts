@@ -130,8 +130,8 @@ export function initialParameters(config: ModelConfig, seed: number): Parameters
 
 /**
  * Mimetic initialization (Trockman and Kolter 2023, arXiv 2305.09828): a head's keys are its queries, so that a token looks at tokens like
- * itself, and what it writes is what it read (output = half of the value projection, transposed). To copy from the context is then a third of
- * the way from the start (docs/experiments.md, "Words that do not exist").
+ * itself, and what it writes is what it read (output = half of the value projection, transposed). Copying from the context is then found in a
+ * third of the steps (docs/experiments.md, "Words that do not exist").
  */
 function mimic(
   parameters: Parameters,
