@@ -129,9 +129,9 @@ export function initialParameters(config: ModelConfig, seed: number): Parameters
 }
 
 /**
- * Mimetic initialization (Trockman and Kolter 2023, arXiv 2305.09828): a head's keys are its queries, so that a token looks at tokens like
- * itself, and what it writes is what it read (output = half of the value projection, transposed). Copying from the context is then found in a
- * third of the steps (docs/experiments.md, "Words that do not exist").
+ * Mimetic initialization (Trockman and Kolter 2023, arXiv 2305.09828, with the sign that they find in language models): a head's keys are
+ * its queries, so that a token looks at tokens like itself, and what it writes is what it read (output = half of the value projection,
+ * transposed). Copying from the context is then found in a third of the steps (docs/experiments.md, "Words that do not exist").
  */
 function mimic(
   parameters: Parameters,
