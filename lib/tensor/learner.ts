@@ -115,7 +115,10 @@ export interface SupervisedLearner extends Learner {
   evaluate(examples: readonly SupervisedExample[]): Promise<number>;
 }
 
-/** Trains on the completions alone, under the model at `temperature` (default 1); prompts are read. `step` and `evaluate` throw DataError for examples that the model cannot read. */
+/**
+ * Trains on the completions alone, under the model at `temperature` (default 1); prompts are read. `step` and `evaluate` throw DataError for
+ * examples that the model cannot read.
+ */
 export async function createSupervised(
   model: LanguageModel,
   settings: { temperature?: number } & LearnerSettings,
