@@ -2,7 +2,15 @@
 import type { PretrainPlan } from './pretrain.ts';
 
 /** All sizes see as many examples: what capacity does is not what more training does. But the smallest finds out later how to copy. */
-const steps = { repeat: 600, copy: 300, name: 500, list: 2400, casual: 300 } as const;
+const steps = {
+  repeat: 600,
+  copy: 300,
+  name: 500,
+  list: 2400,
+  casual: 300,
+  'list-2': 1200,
+  'casual-2': 200,
+} as const;
 
 /** Worlds 101 to 112: no profile, test or claim uses them. */
 export const baseModels: PretrainPlan = {

@@ -46,17 +46,19 @@ export interface BaseModelPlan {
   learningRate: number;
 }
 
-/** In this order. */
-export const phases = ['repeat', 'copy', 'name', 'list', 'casual'] as const;
+/** In this order; the last two are the two before once more, with other examples. */
+export const phases = ['repeat', 'copy', 'name', 'list', 'casual', 'list-2', 'casual-2'] as const;
 export type Phase = (typeof phases)[number];
 
 /** Examples of words that do not exist, in each phase: what is not exercised is unlearnt. */
-const madeUpShare: Record<Phase, number> = { repeat: 1, copy: 1 / 2, name: 1 / 8, list: 1 / 8, casual: 1 / 8 };
+const madeUpShare: Partial<Record<Phase, number>> = { repeat: 1, copy: 1 / 2 };
+const MADE_UP_SHARE = 1 / 8;
+
+/** Of the learning rate. What a model likes to write changes in a casual phase, not what it can. */
+const rateShare: Partial<Record<Phase, number>> = { casual: 0.4, 'list-2': 0.6, 'casual-2': 0.4 };
 
 /** Of many signals, a made-up list names the newest. */
 const NEWEST = 4;
-
-const CASUAL_RATE = 0.4;
 
 /** What is shared by all sizes: made once. */
 export interface PretrainCorpus {
@@ -148,15 +150,14 @@ export async function pretrain(
     const steps = model.steps[phase];
     const result = await trainSupervised(trained, {
       steps,
-      // What a model likes to write changes in the last phase, not what it can.
-      learningRate: phase === 'casual' ? model.learningRate * CASUAL_RATE : model.learningRate,
+      learningRate: model.learningRate * (rateShare[phase] ?? 1),
       warmupSteps: 50,
       weightDecay: 0.01,
       threads,
       batch: (step) => {
         const random = new Random('pretrain', plan.seed, model.name, phase, step);
         return Array.from({ length: plan.batch }, () => {
-          const draw = random.uniform() < madeUpShare[phase] ? madeUpExample : examples[phase];
+          const draw = random.uniform() < (madeUpShare[phase] ?? MADE_UP_SHARE) ? madeUpExample : examples[phase];
           return draw(random, plan, corpus, phase);
         });
       },
@@ -172,10 +173,22 @@ type Draw = (random: Random, plan: PretrainPlan, corpus: PretrainCorpus, phase: 
 
 /** Signals in words that do not exist; the list is what each is about. A list for a reader leaves out the oldest. */
 const madeUpExample: Draw = (random, plan, { tokenizer, madeUp }, phase) => {
-  const isReader = phase === 'list' || phase === 'casual';
+  const isReader = examples[phase] === listExample || examples[phase] === casualExample;
   const count = LIST_LINES.least + random.integer(isReader ? 6 : 3);
   const signals = Array.from({ length: count }, () => madeUp(random));
   return copied(signals, isReader ? signals.slice(-NEWEST) : signals, tokenizer, plan);
+};
+
+/** A reader of some world, and the list to write for it. */
+const listExample: Draw = (random, plan, { worlds, tokenizer }) => {
+  const { signals, about } = random.pick(random.pick(worlds).readers);
+  return example(signals, annotatedList(about, LIST_LINES.least).join('\n'), tokenizer, plan);
+};
+
+/** The same, and what people write who are not told what it is for. */
+const casualExample: Draw = (random, plan, { worlds, tokenizer }) => {
+  const { signals, about } = random.pick(random.pick(worlds).readers);
+  return example(signals, casualList(about, LIST_LINES.least, random).join('\n'), tokenizer, plan);
 };
 
 const examples: Record<Phase, Draw> = {
@@ -196,16 +209,10 @@ const examples: Record<Phase, Draw> = {
       plan,
     );
   },
-  /** A reader of some world, and the list to write for it. */
-  list: (random, plan, { worlds, tokenizer }) => {
-    const { signals, about } = random.pick(random.pick(worlds).readers);
-    return example(signals, annotatedList(about, LIST_LINES.least).join('\n'), tokenizer, plan);
-  },
-  /** The same, and what people write who are not told what it is for. */
-  casual: (random, plan, { worlds, tokenizer }) => {
-    const { signals, about } = random.pick(random.pick(worlds).readers);
-    return example(signals, casualList(about, LIST_LINES.least, random).join('\n'), tokenizer, plan);
-  },
+  list: listExample,
+  casual: casualExample,
+  'list-2': listExample,
+  'casual-2': casualExample,
 };
 
 function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedWorld['signals'] {

@@ -23,7 +23,7 @@ const plan: PretrainPlan = {
       heads: 2,
       intermediate: 32,
       learningRate: 1e-2,
-      steps: { repeat: 40, copy: 4, name: 4, list: 4, casual: 4 },
+      steps: { repeat: 40, copy: 4, name: 4, list: 4, casual: 4, 'list-2': 4, 'casual-2': 4 },
     },
   ],
 };
@@ -51,13 +51,15 @@ describe('pretraining', () => {
     const first = await pretrain(model, plan, corpus, 1, (phase, step, _, loss) =>
       seen.push(`${phase} ${step} ${loss}`),
     );
-    expect(seen).toHaveLength(56);
+    expect(seen).toHaveLength(64);
     expect(seen.map((line) => line.split(' ')[0])).toEqual([
       ...Array<string>(40).fill('repeat'),
       ...Array<string>(4).fill('copy'),
       ...Array<string>(4).fill('name'),
       ...Array<string>(4).fill('list'),
       ...Array<string>(4).fill('casual'),
+      ...Array<string>(4).fill('list-2'),
+      ...Array<string>(4).fill('casual-2'),
     ]);
     const [before] = seen.map((line) => Number(line.split(' ')[2]));
     expect(before).toBeCloseTo(Math.log(corpus.tokenizer.vocabularySize), 0);
@@ -69,18 +71,18 @@ describe('pretraining', () => {
 
   it('goes on from the file in which a model was left as if it had not been left', async () => {
     const shorter = { ...model, steps: { ...model.steps, repeat: 4 } };
-    const begun = { ...shorter, steps: { ...shorter.steps, casual: 0 } };
+    const begun = { ...shorter, steps: { ...shorter.steps, 'casual-2': 0 } };
     const whole = await pretrain(shorter, plan, corpus, 1, () => undefined);
     const left = await pretrain(begun, plan, corpus, 1, () => undefined);
     const folder = mkdtempSync(join(tmpdir(), 'pretrain-'));
     saveLanguageModel(left.model, folder, { dtype: 'F16' });
     const ended = await pretrain(shorter, plan, corpus, 1, () => undefined, {
       model: loadLanguageModel(folder),
-      done: ['repeat', 'copy', 'name', 'list'],
+      done: ['repeat', 'copy', 'name', 'list', 'casual', 'list-2'],
     });
     for (const [name, { data }] of whole.model.parameters)
       expect(ended.model.parameters.get(name)?.data, name).toEqual(data);
-    expect(Object.keys(ended.losses)).toEqual(['casual']);
+    expect(Object.keys(ended.losses)).toEqual(['casual-2']);
     rmSync(folder, { recursive: true });
   });
 });
