@@ -1,7 +1,7 @@
 /**
  * The small base models, trained from nothing on generated worlds that no run uses: first to repeat words that do not exist (made-up.ts),
  * then to copy (signals to what they are about, in their own words), to name (the same in the news' words), to write whole lists
- * (lib/data/world/annotation.ts), then lists of every quality. The demo starts from them, as the paper starts from Qwen: what they bring is
+ * (lib/data/world/annotation.ts), then lists of every quality, and both once more. The demo starts from them, as the paper starts from Qwen: what they bring is
  * the language and its names, nothing about a run's readers or articles; and they can write a good list, but are not told that one is
  * wanted: rewards tell.
  */
