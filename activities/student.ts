@@ -5,7 +5,7 @@ import { CheckpointError, NumericsError } from '../lib/errors.ts';
 import { promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
-import { createDecoder } from '../lib/tensor/decoder.ts';
+import { createDecoder, type Decoder } from '../lib/tensor/decoder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
 import {
   createDistiller,
@@ -33,11 +33,13 @@ interface Held {
   step: number;
   model: LanguageModel;
   learner: Learner;
+  /** Where the student writes lists to learn from. */
+  decoder?: Decoder;
   /** One optimizer step; a function of its number and of the learner's state. */
   take: (step: number) => Promise<Figures>;
 }
 
-type Open = (input: StageInput) => Promise<Pick<Held, 'model' | 'learner' | 'take'>>;
+type Open = (input: StageInput) => Promise<Omit<Held, 'key' | 'step'>>;
 
 export function createStudentActivities(deps: Deps): StudentActivities {
   const { artifacts, threads } = deps;
@@ -56,6 +58,7 @@ export function createStudentActivities(deps: Deps): StudentActivities {
   };
 
   const drop = async (): Promise<void> => {
+    await held?.decoder?.release();
     await held?.learner.release();
     held = null;
   };
@@ -106,12 +109,15 @@ export function createStudentActivities(deps: Deps): StudentActivities {
       temperature: teacherSettings.rollout.temperature,
       ...learnerSettings(input, threads),
     });
+    const decoder = createDecoder(model, { threads });
     return {
       model,
       learner,
+      decoder,
       take: async (step) => {
         const some = readersOfRound(readers, step, settings.readers, input.seed);
-        const lists = await sample(input, model, some, settings.group, ['student', step]);
+        const lists = await sample(input, { model, decoder }, some, settings.group, ['student', step]);
+        await decoder.refresh();
         const groups = some.map((reader, i) => ({
           prompt: promptOf(reader.signals, model.tokenizer, teacherSettings.rollout.maxPromptTokens),
           completions: lists[i].map(({ tokens }) => tokens),
@@ -121,28 +127,22 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     };
   };
 
-  const sample = async (
+  const sample = (
     input: StageInput,
-    model: LanguageModel,
+    { model, decoder }: { model: LanguageModel; decoder: Decoder },
     readers: readonly Reader[],
     samples: number,
     purpose: (string | number)[],
     progress?: (fraction: number) => void,
-  ): ReturnType<typeof writeLists> => {
-    const decoder = createDecoder(model, { threads });
-    try {
-      return await writeLists(readers, {
-        decoder,
-        tokenizer: model.tokenizer,
-        settings: input.settings.teacher.rollout,
-        samples,
-        stream: (readerId, of) => [input.seed, ...purpose, readerId, of],
-        progress,
-      });
-    } finally {
-      await decoder.release();
-    }
-  };
+  ): ReturnType<typeof writeLists> =>
+    writeLists(readers, {
+      decoder,
+      tokenizer: model.tokenizer,
+      settings: input.settings.teacher.rollout,
+      samples,
+      stream: (readerId, of) => [input.seed, ...purpose, readerId, of],
+      progress,
+    });
 
   const trainReaders = async (input: StageInput): Promise<{ readers: Reader[] }> => ({
     readers: (await resources.dataset(input.inputs.cleaned)).readers('train'),
@@ -157,10 +157,15 @@ export function createStudentActivities(deps: Deps): StudentActivities {
       const needed = Math.min(readers.length, student.steps * student.readers);
       const some = readersOfRound(readers, 0, needed, input.seed);
       const model = await resources.model(input.inputs.teacher);
-      const lists = await sample(input, model, some, student.group, ['teacher lists'], (fraction) =>
-        deps.progress(fraction, `the teacher's lists for ${some.length} readers`),
-      );
-      return { lists: await writeRows(artifacts, 'rollouts', lists.flat().map(rolloutRow), madeBy(input)) };
+      const decoder = createDecoder(model, { threads });
+      try {
+        const lists = await sample(input, { model, decoder }, some, student.group, ['teacher lists'], (fraction) =>
+          deps.progress(fraction, `the teacher's lists for ${some.length} readers`),
+        );
+        return { lists: await writeRows(artifacts, 'rollouts', lists.flat().map(rolloutRow), madeBy(input)) };
+      } finally {
+        await decoder.release();
+      }
     },
 
     supervise: (call) =>

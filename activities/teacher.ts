@@ -6,7 +6,7 @@ import { meanMetrics } from '../lib/method/metrics.ts';
 import { promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
-import { createDecoder } from '../lib/tensor/decoder.ts';
+import { createDecoder, type Decoder } from '../lib/tensor/decoder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
 import { createPolicyLearner, logprobs, type PolicyLearner, type ScoredGroup } from '../lib/tensor/learner.ts';
 import { linearRate, roundBatch } from '../lib/training/batch.ts';
@@ -32,6 +32,8 @@ interface Held {
   round: number;
   model: LanguageModel;
   learner: PolicyLearner;
+  /** For all shards of a round: it is compiled once. */
+  decoder: Decoder;
 }
 
 export function createTeacherActivities(deps: Deps): TeacherActivities {
@@ -43,11 +45,11 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
   const learnerAt = async (input: StageInput, state: TeacherState): Promise<Held> => {
     const key = `${input.run} ${input.step} ${input.inputs.teacherStart.digest}`;
     if (held && held.key === key && held.round === state.round) return held;
-    await held?.learner.release();
-    held = null;
+    await drop();
     const model = await resources.model(input.inputs.teacherStart);
     const learner = await createPolicyLearner(model, learnerSettings(input, threads));
-    const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner };
+    const decoder = createDecoder(model, { threads });
+    const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner, decoder };
     await learner.load(await loadLearner(artifacts, state.checkpoint));
     for (const [i, batch] of state.batches.entries()) {
       deps.progress(i / state.batches.length, `replaying stored round ${batch.round + 1}`);
@@ -55,6 +57,12 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     }
     held = rebuilt;
     return rebuilt;
+  };
+
+  const drop = async (): Promise<void> => {
+    await held?.decoder.release();
+    await held?.learner.release();
+    held = null;
   };
 
   const applyBatch = async (input: StageInput, at: Held, batch: Batch): Promise<Record<string, number>> => {
@@ -68,6 +76,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     );
 
     if (teacher.klWeight > 0) await addReference(input, groups);
+    await at.decoder.refresh();
     const start = performance.now();
     const sums: Record<string, number> = {};
     let tokens = 0;
@@ -151,28 +160,23 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
 
     async rollout({ input, state, shard }) {
       const { teacher } = input.settings;
-      const { model } = await learnerAt(input, state);
+      const { model, decoder } = await learnerAt(input, state);
       const dataset = await resources.dataset(input.inputs.cleaned);
       const readers = shardOf(
         readersOfRound(dataset.readers('train'), state.round, teacher.readers, input.seed),
         shard,
         teacher.shards,
       );
-      const decoder = createDecoder(model, { threads });
-      try {
-        const lists = await writeLists(readers, {
-          decoder,
-          tokenizer: model.tokenizer,
-          settings: teacher.rollout,
-          samples: teacher.group,
-          stream: (readerId, sample) => [input.seed, 'rollout', state.round, readerId, sample],
-          progress: (fraction) =>
-            deps.progress(fraction, `round ${state.round + 1}: lists of shard ${shard + 1} of ${teacher.shards}`),
-        });
-        return { rollouts: await writeRows(artifacts, 'rollouts', lists.flat().map(rolloutRow), madeBy(input)) };
-      } finally {
-        await decoder.release();
-      }
+      const lists = await writeLists(readers, {
+        decoder,
+        tokenizer: model.tokenizer,
+        settings: teacher.rollout,
+        samples: teacher.group,
+        stream: (readerId, sample) => [input.seed, 'rollout', state.round, readerId, sample],
+        progress: (fraction) =>
+          deps.progress(fraction, `round ${state.round + 1}: lists of shard ${shard + 1} of ${teacher.shards}`),
+      });
+      return { rollouts: await writeRows(artifacts, 'rollouts', lists.flat().map(rolloutRow), madeBy(input)) };
     },
 
     async update({ input, state, batch }) {
@@ -180,8 +184,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
       const at = await learnerAt(input, state);
       const metrics = await applyBatch(input, at, batch).catch(async (error: unknown) => {
         // Half a round is no state: the next call starts from the checkpoint.
-        await at.learner.release();
-        held = null;
+        await drop();
         throw error;
       });
       metrics.kl_start = await divergence(input, batch);

@@ -56,7 +56,7 @@ async function decode(job: Job, model: LanguageModel, { prompts }: Batch): Promi
 /** Tokens of the greedy list that contenders must agree on. */
 const CHECKED_TOKENS = 8;
 
-/** A round: a decoder for the weights as they are, lists, rewards, advantages, one optimizer step. */
+/** A round: lists by the weights as they are, rewards, advantages, one optimizer step. */
 async function grpo(job: Job, model: LanguageModel, batch: Batch): Promise<Prepared> {
   const { threads, samples, learningRate, listLength } = job;
   const learner = await createPolicyLearner(model, {
@@ -70,11 +70,11 @@ async function grpo(job: Job, model: LanguageModel, batch: Batch): Promise<Prepa
     temperature: 1,
   });
   const checked = await learner.update(groupsAtHand(batch, samples), 0);
+  const decoder = createDecoder(model, { threads });
   let round = 0;
   const step = async (): Promise<Record<string, number>> => {
-    const decoder = createDecoder(model, { threads });
     const rollout = await timed(() => decoder.generate(sampling(job, batch.prompts, round++)));
-    await decoder.release();
+    await decoder.refresh();
     const lists = rollout.result;
     const rewards = Float64Array.from(lists.flat(), ({ tokens }) => shareOfEven(tokens));
     const advantages = centredAdvantages(rewards, samples);
@@ -109,11 +109,11 @@ async function distil(job: Job, model: LanguageModel, batch: Batch, folder: stri
     }),
     0,
   );
+  const decoder = createDecoder(model, { threads });
   let round = 0;
   const step = async (): Promise<Record<string, number>> => {
-    const decoder = createDecoder(model, { threads });
     const rollout = await timed(() => decoder.generate(sampling(job, batch.prompts, round++)));
-    await decoder.release();
+    await decoder.refresh();
     const groups = rollout.result.map((lists, i) => {
       return { prompt: batch.prompts[i], completions: lists.map(({ tokens }) => tokens) };
     });

@@ -62,6 +62,8 @@ export interface Decoder {
    * the model cannot read, RangeError for a request without lists or tokens.
    */
   generate(request: GenerateRequest): Promise<Completion[][]>;
+  /** Before the weights change: lets go of what was compiled with their numbers (a copy of them, too). What reads prompts stays. */
+  refresh(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -73,7 +75,7 @@ export interface DecoderSettings {
   cacheBytes?: number;
 }
 
-/** Decodes with the weights as they are now: after they change, release and create again (nothing is compiled before the first `generate`). */
+/** Decodes with the weights as they are at the first `generate` after this or after `refresh` (nothing is compiled before). */
 export function createDecoder(
   model: Pick<LanguageModel, 'config' | 'parameters'>,
   { threads, rows = 128, cacheBytes = 2 ** 30 }: DecoderSettings,
@@ -100,6 +102,7 @@ export function createDecoder(
       await writeLists({ config, prefill, step, rows, cacheBytes }, request, lists);
       return lists.map((group) => group.map(completionOf));
     },
+    refresh: () => step.release(),
     release: async () => {
       await prefill.release();
       await step.release();

@@ -58,6 +58,20 @@ describe('a decoder', () => {
     expect(await generate()).toEqual(first);
   });
 
+  it('writes as a new one would, to the bit, when it is refreshed before the weights change', async () => {
+    const changing = loadLanguageModel(`${import.meta.dirname}/../oracle/data/models/llama`);
+    const decoder = createDecoder(changing, { threads: 1 });
+    const before = await decoder.generate(request);
+    await decoder.refresh();
+    for (const { data } of changing.parameters.values()) for (let i = 0; i < data.length; i += 3) data[i] *= 1.1;
+    const after = await decoder.generate(request);
+    await decoder.release();
+    expect(after).not.toEqual(before);
+    const other = createDecoder(changing, { threads: 1 });
+    expect(await other.generate(request)).toEqual(after);
+    await other.release();
+  });
+
   it.each([1, 2])(
     'writes a list that depends on its prompt and key, to the bit, not on what is beside it (%i threads)',
     async (threads) => {
