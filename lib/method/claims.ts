@@ -1,24 +1,20 @@
 /**
  * A family of claims "ours is better than other", each tested on seeds × readers, with one verdict each.
  *
- *     judgeClaims(rows: ClaimRow[], claims: Claim[], significance = 0.05): JudgedClaim[]
- *     ClaimRow = { claim, world, seed, reader, ours, other }     Claim = { claim, effect? }
+ *     judgeClaims(rows: ClaimRow[], claims: string[], significance = 0.05): JudgedClaim[]
+ *     ClaimRow = { claim, world, seed, reader, ours, other, least? }
  *
  * Higher must be better: for losses give the negative. "Keeps 90 % of the teacher" is ours = student, other = 0.9 · teacher.
  * The family is the list of claims, written before the results are seen; a claim without rows is an error, because a family that shrinks
  * makes every other verdict too sure.
  */
+import studentT from '@stdlib/stats-base-dists-t';
 import { pairedEffect, type PairedEffect, type PairedRow } from './hierarchy.ts';
-import { holm, tTest } from './statistics.ts';
 
 export interface ClaimRow extends PairedRow {
   claim: string;
-}
-
-export interface Claim {
-  claim: string;
-  /** The least difference that the claim states (> 0), where it states one. */
-  effect?: number;
+  /** The least difference (> 0) that the claim states of this reader, where it states one: in all rows of a claim, or in none. */
+  least?: number;
 }
 
 export interface JudgedClaim extends PairedEffect {
@@ -26,42 +22,83 @@ export interface JudgedClaim extends PairedEffect {
   /** p of no difference after Holm over the family. */
   adjustedP: number;
   /**
-   * holds: significantly better. does not hold: significantly worse, or significantly less than the effect that is claimed.
+   * holds: significantly better. does not hold: significantly worse, or significantly less than the least difference that is claimed.
    * Significant means after Holm's adjustment; the interval is not adjusted, so it may leave out 0 where nothing can be told.
    */
   verdict: 'holds' | 'does not hold' | 'cannot be told at this n';
+  /** The smallest true difference that is found four times out of five at Holm's first, strictest step (approximate). */
+  detectable: number;
   /** A sentence with the figures. */
   reason: string;
 }
 
-/** Verdicts in the order of `claims`. All hypotheses (no difference; the claimed effect, where there is one) form one family under Holm. */
-export function judgeClaims(rows: readonly ClaimRow[], claims: readonly Claim[], significance = 0.05): JudgedClaim[] {
+interface Hypothesis {
+  claim: string;
+  p: number;
+}
+
+/** Verdicts in the order of `claims`. */
+export function judgeClaims(rows: readonly ClaimRow[], claims: readonly string[], significance = 0.05): JudgedClaim[] {
   const byClaim = Map.groupBy(rows, ({ claim }) => claim);
-  const effects = claims.map(({ claim }) => {
-    const ofClaim = byClaim.get(claim);
-    if (!ofClaim) throw new RangeError(`claim "${claim}" has no rows: measure it, or take it out of the family`);
-    return pairedEffect(ofClaim, 1 - significance);
-  });
-  const unknown = [...byClaim.keys()].find((name) => !claims.some(({ claim }) => claim === name));
+  const unknown = [...byClaim.keys()].find((name) => !claims.includes(name));
   if (unknown !== undefined)
     throw new RangeError(`rows of claim "${unknown}", which is not in the family: add it there`);
+  const tested = claims.map((claim) => {
+    const ofClaim = byClaim.get(claim);
+    if (!ofClaim) throw new RangeError(`claim "${claim}" has no rows: measure it, or take it out of the family`);
+    const effect = pairedEffect(ofClaim, 1 - significance);
+    const short = shortfall(ofClaim);
+    const none: Hypothesis = { claim, p: effect.p };
+    const least: Hypothesis | null = short && { claim, p: short.p };
+    return { claim, effect, short, none, least };
+  });
+  const adjusted = adjust(tested.flatMap(({ none, least }) => (least ? [none, least] : [none])));
 
-  const ofClaimed = effects.map(({ difference, error, df }, i) => {
-    const { effect } = claims[i];
-    return effect === undefined ? undefined : tTest(difference.mean - effect, error, df).p;
-  });
-  const stated = claims.flatMap((_, i) => (ofClaimed[i] === undefined ? [] : [i]));
-  const adjusted = holm([...effects.map(({ p }) => p), ...stated.map((i) => ofClaimed[i] as number)]);
-  return claims.map(({ claim, effect }, i) => {
-    const adjustedP = adjusted[i];
-    const mean = effects[i].difference.mean;
-    const isWorse = adjustedP <= significance && mean < 0;
-    const isLess = effect !== undefined && mean < effect && adjusted[claims.length + stated.indexOf(i)] <= significance;
-    const isBetter = adjustedP <= significance && mean > 0;
+  return tested.map(({ claim, effect, short, none, least }) => {
+    const isTold = (hypothesis: Hypothesis | null): boolean =>
+      hypothesis !== null && (adjusted.get(hypothesis) ?? 1) <= significance;
+    const { mean } = effect.difference;
+    const isWorse = isTold(none) && mean < 0;
+    const isLess = isTold(least) && short !== null && short.difference.mean < 0;
+    const isBetter = isTold(none) && mean > 0;
     const verdict = isWorse || isLess ? 'does not hold' : isBetter ? 'holds' : 'cannot be told at this n';
-    const why = isWorse ? 'the difference goes the other way' : isLess ? `the claimed ${effect} is excluded` : '';
-    return { claim, ...effects[i], adjustedP, verdict, reason: sentence(effects[i], verdict, adjustedP, why) };
+    const claimed = short === null ? '' : (mean - short.difference.mean).toFixed(4);
+    const why = isWorse
+      ? 'the difference goes the other way'
+      : isLess
+        ? `${claimed}, the least that is claimed, is excluded`
+        : '';
+    const adjustedP = adjusted.get(none) ?? 1;
+    const found = { ...effect, detectable: detectable(effect, significance / claims.length) };
+    return { claim, ...found, adjustedP, verdict, reason: sentence(found, verdict, adjustedP, why) };
   });
+}
+
+/** The difference less the least one that is claimed; null where none is. */
+function shortfall(rows: readonly ClaimRow[]): PairedEffect | null {
+  if (rows.every(({ least }) => least === undefined)) return null;
+  return pairedEffect(rows.map((row) => ({ ...row, ours: row.ours - (row.least ?? Number.NaN) })));
+}
+
+/**
+ * Holm's steps with Shaffer's multiplier (1986): how many of the hypotheses that are left can be true together. That is one a claim, for
+ * a difference is not at once none and as large as is claimed.
+ */
+function adjust(hypotheses: readonly Hypothesis[]): Map<Hypothesis, number> {
+  const steps = hypotheses.toSorted((a, b) => a.p - b.p);
+  let most = 0;
+  return new Map(
+    steps.map((hypothesis, i) => {
+      const claims = new Set(steps.slice(i).map(({ claim }) => claim)).size;
+      most = Math.max(most, Math.min(1, claims * hypothesis.p));
+      return [hypothesis, most];
+    }),
+  );
+}
+
+function detectable({ error, df }: PairedEffect, significance: number): number {
+  if (df === 0) return Number.POSITIVE_INFINITY;
+  return (studentT.quantile(1 - significance / 2, df) + studentT.quantile(0.8, df)) * error;
 }
 
 function sentence(effect: PairedEffect, verdict: string, adjustedP: number, why: string): string {

@@ -117,11 +117,12 @@ export function intervals(bars: readonly Bar[], axis: string, label: string): Pr
   );
 }
 
-/** Means with intervals against a size or a number of samples, on a logarithmic axis. */
+/** Means with intervals against a size or a number of samples, on a logarithmic axis; dashed: the curve that was fitted to them, if one was. */
 export function scaling(
   points: readonly (Bar & { x: number })[],
   axes: { x: string; y: string },
   label: string,
+  fitted?: (x: number) => number,
 ): Promise<string> {
   const x = {
     field: 'x',
@@ -139,6 +140,15 @@ export function scaling(
           mark: { type: 'line', strokeWidth: 1.5 },
           encoding: { x, color, y: { field: 'mean', type: 'quantitative', title: axes.y, scale: { zero: false } } },
         },
+        ...(fitted
+          ? [
+              {
+                data: { values: between(points).map((at) => ({ x: at, y: fitted(at) })) },
+                mark: { type: 'line' as const, strokeWidth: 1, strokeDash: [4, 3], color: '#7a8793' },
+                encoding: { x, y: { field: 'y', type: 'quantitative' as const } },
+              },
+            ]
+          : []),
         {
           mark: { type: 'rule', strokeWidth: 1.5 },
           encoding: { x, color, y: { field: 'low', type: 'quantitative' }, y2: { field: 'high' } },
@@ -151,4 +161,10 @@ export function scaling(
     },
     label,
   );
+}
+
+/** Abscissas of a curve over the points, evenly spread on a logarithmic axis. */
+function between(points: readonly { x: number }[]): number[] {
+  const [low, high] = [Math.min, Math.max].map((extreme) => Math.log(extreme(...points.map(({ x }) => x))));
+  return Array.from({ length: 41 }, (_, i) => Math.exp(low + ((high - low) * i) / 40));
 }

@@ -1,5 +1,5 @@
 /** The paired difference over seeds and readers, at three seeds in each of two worlds; and the methods that it replaces. */
-import { judgeClaims } from '../../lib/method/claims.ts';
+import { type ClaimRow, judgeClaims } from '../../lib/method/claims.ts';
 import { type PairedEffect, type PairedRow, pairedEffect } from '../../lib/method/hierarchy.ts';
 import { pairedT } from '../../lib/method/statistics.ts';
 import type { Draw, Scenario } from './simulation.ts';
@@ -76,10 +76,23 @@ export const verdicts: Scenario[] = [
     replicate: (draw) => {
       const names = ['a', 'b', 'c', 'd'];
       const rows = names.flatMap((claim) => measured(draw, mixtures[2], 0).map((row) => ({ claim, ...row })));
-      return judgeClaims(
-        rows,
-        names.map((claim) => ({ claim })),
-      ).some(({ verdict }) => verdict !== 'cannot be told at this n');
+      return judgeClaims(rows, names).some(({ verdict }) => verdict !== 'cannot be told at this n');
+    },
+  },
+  {
+    what: 'family of 4 claims, two without any effect, two with the least they claim: one without holds, or one with does not',
+    promised: 0.05,
+    is: 'at most',
+    replicate: (draw) => {
+      const rowsOf = (claim: string, effect: number): ClaimRow[] =>
+        measured(draw, mixtures[2], effect).map((row) => ({ claim, ...row, least: 0.3 }));
+      const judged = judgeClaims([rowsOf('a', 0), rowsOf('b', 0), rowsOf('c', 0.3), rowsOf('d', 0.3)].flat(), [
+        'a',
+        'b',
+        'c',
+        'd',
+      ]);
+      return judged.some(({ verdict }, i) => verdict === (i < 2 ? 'holds' : 'does not hold'));
     },
   },
   {
@@ -87,8 +100,8 @@ export const verdicts: Scenario[] = [
     promised: 0.05,
     is: 'at most',
     replicate: (draw) => {
-      const rows = measured(draw, mixtures[2], 0.3).map((row) => ({ claim: 'a', ...row }));
-      return judgeClaims(rows, [{ claim: 'a', effect: 0.3 }])[0].verdict === 'does not hold';
+      const rows = measured(draw, mixtures[2], 0.3).map((row) => ({ claim: 'a', ...row, least: 0.3 }));
+      return judgeClaims(rows, ['a'])[0].verdict === 'does not hold';
     },
   },
   {

@@ -83,10 +83,20 @@ describe('a paired difference over seeds and readers', () => {
 });
 
 describe('a family of claims', () => {
-  const rowsOf = (claim: string, effect: number): ClaimRow[] =>
-    measured(claim, { effect, bySeed: 0.01, byReader: 0.1, rest: 0.1, readers: 400 }).map((row) => ({ claim, ...row }));
-  const rows = [rowsOf('gain', 0.1), rowsOf('loss', -0.1), rowsOf('nothing', 0), rowsOf('small gain', 0.1)].flat();
-  const family = [{ claim: 'gain' }, { claim: 'loss' }, { claim: 'nothing' }, { claim: 'small gain', effect: 0.3 }];
+  const rowsOf = (claim: string, effect: number, least?: number): ClaimRow[] =>
+    measured(claim, { effect, bySeed: 0.01, byReader: 0.1, rest: 0.1, readers: 400 }).map((row) => ({
+      claim,
+      ...row,
+      ...(least === undefined ? {} : { least }),
+    }));
+  const rows = [
+    rowsOf('gain', 0.1, 0.02),
+    rowsOf('loss', -0.1),
+    rowsOf('nothing', 0),
+    rowsOf('small gain', 0.1, 0.3),
+    rowsOf('nothing where much is claimed', 0, 0.3),
+  ].flat();
+  const family = ['gain', 'loss', 'nothing', 'small gain', 'nothing where much is claimed'];
 
   it('holds, does not hold, or cannot be told', () => {
     const judged = judgeClaims(rows, family);
@@ -95,21 +105,37 @@ describe('a family of claims', () => {
       ['loss', 'does not hold'],
       ['nothing', 'cannot be told at this n'],
       ['small gain', 'does not hold'],
+      ['nothing where much is claimed', 'does not hold'],
     ]);
     expect(judged[1].reason).toMatch(/^does not hold: the difference goes the other way; difference -0\.\d{4} \[/);
     expect(judged[2].reason).toContain('are missed more often than one time in five');
-    expect(judged[3].reason).toContain('the claimed 0.3 is excluded');
+    expect(judged[3].reason).toContain('0.3000, the least that is claimed, is excluded');
+  });
+
+  it('counts a claim once, though it brings two hypotheses: they are not true together', () => {
+    const few = (claim: string, effect: number, least?: number): ClaimRow[] =>
+      measured(claim, { effect, byReader: 1, rest: 1, readers: 30 }).map((row) => ({ claim, ...row, least }));
+    const both = judgeClaims([...few('a', 0.3, 0.4), ...few('b', 0.2, 0.5)], ['a', 'b']);
+    const smallest = both.toSorted((a, b) => a.p - b.p)[0];
+    expect(smallest.adjustedP).toBeLessThanOrEqual(2 * smallest.p);
+  });
+
+  it('says what it can detect at the strictest step: more where the family is larger', () => {
+    const [alone] = judgeClaims(rowsOf('gain', 0.1), ['gain']);
+    const [among] = judgeClaims(rows, family);
+    expect(alone.detectable).toBeCloseTo(pairedEffect(rowsOf('gain', 0.1)).detectable, 12);
+    expect(among.detectable).toBeGreaterThan(1.1 * alone.detectable);
   });
 
   it('is corrected for its size', () => {
-    const [alone] = judgeClaims(rowsOf('gain', 0.1), [{ claim: 'gain' }]);
+    const [alone] = judgeClaims(rowsOf('gain', 0.1), ['gain']);
     const [among] = judgeClaims(rows, family);
     expect(alone.adjustedP).toBe(alone.p);
     expect(among.adjustedP).toBeGreaterThan(among.p);
   });
 
   it('is fixed beforehand: no claim without rows, no rows without a claim', () => {
-    expect(() => judgeClaims(rows, [...family, { claim: 'forgotten' }])).toThrow('claim "forgotten" has no rows');
+    expect(() => judgeClaims(rows, [...family, 'forgotten'])).toThrow('claim "forgotten" has no rows');
     expect(() => judgeClaims(rows, family.slice(1))).toThrow('rows of claim "gain"');
   });
 });

@@ -35,6 +35,7 @@ const levels = {
   'main/warmstart': 0.2,
   'main/teacher': 0.3,
   'main/sasrec': 0.35,
+  'main/key_phrases': 0.3,
   'main/student': 0.29,
   'main/supervised': 0.29,
   'main/undistilled': 0.2,
@@ -65,13 +66,19 @@ describe('a verdict on each claim', () => {
     expect(verdictOf('teacher_above_warmstart')).toBe('holds');
     expect(verdictOf('teacher_above_sasrec')).toBe('does not hold');
     expect(verdictOf('student_keeps')).toBe('holds');
-    expect(verdictOf('on_policy_above_supervised')).toBe('cannot be told at this n');
+    // No figure of the paper: nothing is claimed that could be excluded.
+    expect(verdictOf('teacher_above_key_phrases')).toBe('cannot be told at this n');
+    // Equal, where the paper's differ by 6 %.
+    expect(verdictOf('on_policy_above_supervised')).toBe('does not hold');
     expect(verdictOf('needs_cov')).toBe('holds');
     expect(verdictOf('coverage_most')).toBe('holds');
     expect(verdictOf('size')).toBe('holds');
     expect(verdictOf('best_of')).toBe('holds');
     expect(verdictOf('best_of_diminishes')).toBe('holds');
     expect(verdictOf('cleaning')).toBe('not measured');
+    const keeps = results.claims.find(({ id }) => id === 'student_keeps');
+    expect(keeps?.share?.mean).toBeCloseTo((0.9 * Number(keeps?.ours)) / Number(keeps?.other), 10);
+    expect(results.claims.filter(({ share }) => share !== null)).toEqual([keeps]);
   });
 
   it('fits the sizes, and predicts the largest from the others', () => {
@@ -120,10 +127,13 @@ describe('the A/B tests of all lanes', () => {
     });
     const [dau, ctr, cold] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2)], 0.05);
     expect(ctr.change?.relative.mean).toBeCloseTo((0.1 * 100 + 0.4) / 101, 10);
-    expect(ctr).toMatchObject({ verdict: 'holds', readers: { control: 20, treatment: 20 } });
+    expect(ctr).toMatchObject({ verdict: 'holds', readers: { control: 20, treatment: 20, lanes: 2, broken: 0 } });
     expect(dau.verdict).toBe('cannot be told at this n');
     expect(ctr.change?.detectable).toBeGreaterThan(0);
     expect(cold).toMatchObject({ change: null, verdict: 'not measured' });
+    const broken = { ...experiment(3, 5, 0.01), srmP: 1e-5 };
+    const [, without] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2), broken], 0.05);
+    expect(without).toEqual({ ...ctr, readers: { ...ctr.readers, broken: 1 } });
     expect(abTests([], 0.05).map(({ verdict }) => verdict)).toEqual(Array.from({ length: 3 }, () => 'not measured'));
   });
 });

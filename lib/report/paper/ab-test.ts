@@ -11,12 +11,20 @@ const metrics = [
 ] as const;
 
 const POWER = 0.8;
+/** As `promote.srmThreshold` has it by default. */
+const SRM_THRESHOLD = 0.001;
 
-/** Tests of independent splits, weighted by their precision (inverse variance); Holm over the metrics that were measured. */
-export function abTests(experiments: Beside['experiments'], significance: number): AbTest[] {
+/**
+ * Tests of independent splits, weighted by their precision (inverse variance); Holm over the metrics that were measured. Of a lane whose
+ * split is broken nothing is used.
+ */
+export function abTests(all: Beside['experiments'], significance: number): AbTest[] {
+  const experiments = all.filter(({ srmP }) => srmP >= SRM_THRESHOLD);
   const readers = {
     control: experiments.reduce((sum, one) => sum + one.readers.control, 0),
     treatment: experiments.reduce((sum, one) => sum + one.readers.treatment, 0),
+    lanes: experiments.length,
+    broken: all.length - experiments.length,
   };
   const changes = metrics.map(({ metric }) =>
     combined(experiments.flatMap((one) => one.metrics[metric]?.relative ?? [])),
@@ -41,7 +49,8 @@ function combined(changes: readonly Interval[]): AbChange | null {
     relative: { mean, low: mean - quantile * error, high: mean + quantile * error },
     p: twoSidedP(mean / error),
     alwaysValidP: alwaysValidP({ mean, n: 1, variance: error ** 2, mixtureVariance: MIXTURE_DEVIATION ** 2 }),
-    detectable: (quantile + normalQuantileOf(2 * POWER - 1)) * error,
+    // Counts scatter by their roots: the error of a ratio r of two counts goes with √(r (1 + r)). Of no change, r is 1.
+    detectable: (quantile + normalQuantileOf(2 * POWER - 1)) * error * Math.sqrt(2 / ((1 + mean) * (2 + mean))),
   };
 }
 

@@ -58,6 +58,8 @@ export interface ClaimResult {
   ours: number | null;
   other: number | null;
   difference: Interval | null;
+  /** Of claims that ours keeps a share of other: the share. */
+  share: Interval | null;
   /** After Holm. */
   p: number | null;
   /** The difference in standard deviations of one reader's difference. */
@@ -89,7 +91,8 @@ export interface AbTest {
   paper: string;
   /** Null: no test was run, or it had too few clicks. */
   change: AbChange | null;
-  readers: { control: number; treatment: number };
+  /** Of `lanes` tests together: lanes of a world have the same readers, split anew. `broken`: tests left out, their split was not as planned. */
+  readers: { control: number; treatment: number; lanes: number; broken: number };
   verdict: Verdict;
 }
 
@@ -99,7 +102,7 @@ export interface AbChange {
   p: number;
   /** Of no change, for those who looked every day. */
   alwaysValidP: number;
-  /** The smallest relative change that is found four times out of five at this n. */
+  /** The smallest relative change that is found four times out of five at this n, by one metric alone. */
   detectable: number;
 }
 

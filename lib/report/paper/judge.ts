@@ -10,15 +10,14 @@ import { abTests } from './ab-test.ts';
 import { type PaperClaim, paperClaims } from './claims.ts';
 import type { ArmRow, Beside, ClaimResult, CurvePoint, PaperResults, TableRow } from './figures.ts';
 import { meanOf, openSeries, type Pair, readerMeans, type Series, sizeOf } from './series.ts';
-import { type TableSpec, tableSpecs } from './tables.ts';
+import { sizeArms, type TableSpec, tableSpecs } from './tables.ts';
 
 const BOOTSTRAPS = 1000;
 
 /** The results of a run: the same rows, the same results. */
 export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPlan): PaperResults {
   const series = openSeries(rows);
-  const sizes = sizeArms(beside);
-  const specs = tableSpecs(sizes, series.counts);
+  const specs = tableSpecs(beside.parameters, series.counts);
   return {
     source: plan.source.kind,
     lanes: plan.lanes,
@@ -29,9 +28,7 @@ export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPla
     capacity: capacityOf(
       measuredPoints(
         series,
-        [...sizes, 'main']
-          .map((arm) => ({ arm, method: 'teacher', x: beside.parameters[arm] ?? Number.NaN }))
-          .sort((a, b) => a.x - b.x),
+        sizeArms(beside.parameters).map((arm) => ({ arm, method: 'teacher', x: beside.parameters[arm] })),
       ),
     ),
     bestOf: bestOfOf(
@@ -50,8 +47,10 @@ function judged(series: Series, plan: PaperPlan): ClaimResult[] {
   const measured = paperClaims.map((claim) => ({ claim, pairs: series.pairs(claim.ours, claim.other, 'recall@10') }));
   const family = measured.filter(({ pairs }) => pairs.length > 0);
   const verdicts = judgeClaims(
-    family.flatMap(({ claim, pairs }) => pairs.map((pair) => ({ claim: claim.id, ...pair }))),
-    family.map(({ claim }) => ({ claim: claim.id })),
+    family.flatMap(({ claim: { id, least }, pairs }) =>
+      pairs.map((pair) => ({ claim: id, ...pair, ...(least === undefined ? {} : { least: least * pair.ours }) })),
+    ),
+    family.map(({ claim }) => claim.id),
     plan.settings.significance,
   );
   const byId = new Map(verdicts.map((verdict) => [verdict.claim, verdict]));
@@ -66,6 +65,7 @@ function judged(series: Series, plan: PaperPlan): ClaimResult[] {
       ours: meanOf(pairs, 'ours'),
       other: meanOf(pairs, 'other'),
       difference: verdict.difference,
+      share: shareOf(claim, verdict.difference, meanOf(pairs, 'other')),
       p: verdict.adjustedP,
       standardised: verdict.standardised,
       ...sizeOf(pairs),
@@ -80,6 +80,7 @@ const nothing: Omit<ClaimResult, 'id' | 'words' | 'paper' | 'reason'> = {
   ours: null,
   other: null,
   difference: null,
+  share: null,
   p: null,
   standardised: null,
   seeds: 0,
@@ -87,6 +88,14 @@ const nothing: Omit<ClaimResult, 'id' | 'words' | 'paper' | 'reason'> = {
   worlds: [],
   verdict: 'not measured',
 };
+
+/** Of a claim that ours is above a part of one other: which part it is. The other's own error is left out: it moves only what lies beyond `weight`, by a few hundredths. */
+function shareOf({ other }: PaperClaim, { mean, low, high }: Interval, part: number): Interval | null {
+  const [{ weight = 1 }, ...more] = other;
+  if (weight === 1 || more.length > 0) return null;
+  const share = (difference: number): number => weight * (1 + difference / part);
+  return { mean: share(mean), low: share(low), high: share(high) };
+}
 
 function whyNot({ ours, other }: PaperClaim, series: Series, { impossible, source }: PaperPlan): string {
   const missing = [...ours, ...other].filter(({ arm, method }) => !series.has(arm, method));
@@ -159,11 +168,4 @@ function bestOfOf(measured: readonly Measured[]): PaperResults['bestOf'] {
   const saturation =
     points.length < 3 ? null : fitSaturation(points, drawResamples(points[0].values.length, BOOTSTRAPS, 1));
   return { points: pointsOf(measured), saturation };
-}
-
-/** Arms whose teacher starts from another base model, the smallest first. */
-function sizeArms({ parameters }: Beside): string[] {
-  return Object.keys(parameters)
-    .filter((arm) => arm.startsWith('size_'))
-    .sort((a, b) => parameters[a] - parameters[b]);
 }

@@ -34,13 +34,28 @@ export async function paperPlots({ results }: PaperFigures): Promise<PaperPlot[]
     points: readonly CurvePoint[],
     x: string,
     label: string,
+    fitted?: (x: number) => number,
   ): Promise<void> => {
     if (points.length < 2) return;
     const marked = points.map((point) => ({ ...point, group: 'Recall@10' }));
-    await add(table, label, scaling(marked, { x, y: 'Recall@10' }, label));
+    await add(table, label, scaling(marked, { x, y: 'Recall@10' }, label, fitted));
   };
-  await curve('capacity', results.capacity.points, 'parameters', 'Recall@10 by size of the model');
-  await curve('best_of', results.bestOf.points, 'N, best by reward', 'Recall@10 by N');
+  const { law } = results.capacity;
+  const { saturation } = results.bestOf;
+  await curve(
+    'capacity',
+    results.capacity.points,
+    'parameters',
+    'Recall@10 by size of the model',
+    law ? (x) => law.coefficient * x ** law.exponent.mean : undefined,
+  );
+  await curve(
+    'best_of',
+    results.bestOf.points,
+    'N, best by reward',
+    'Recall@10 by N',
+    saturation ? (x) => saturation.ceiling.mean - saturation.gap * x ** -saturation.rate.mean : undefined,
+  );
   return plots;
 }
 

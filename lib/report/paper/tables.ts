@@ -39,11 +39,18 @@ const reported: Record<string, readonly [number, number, number, number, number]
   student: [0.233, 0.261, 0.196, 0.235, 0.18],
 };
 
-/**
- * Rows of methods that were not measured are left out of a table. `sizes`: arms whose teacher starts from another base model, the smallest
- * first; `counts`: the N that were tried.
- */
-export function tableSpecs(sizes: readonly string[], counts: readonly number[]): Record<TableName, TableSpec[]> {
+/** Arms whose teachers differ in size: main's and those that start from another base model, the smallest first. `parameters`: of each arm's teacher. */
+export function sizeArms(parameters: Readonly<Record<string, number>>): string[] {
+  return Object.keys(parameters)
+    .filter((arm) => arm === 'main' || arm.startsWith('size_'))
+    .sort((a, b) => parameters[a] - parameters[b]);
+}
+
+/** Rows of methods that were not measured are left out of a table. `counts`: the N that were tried. */
+export function tableSpecs(
+  parameters: Readonly<Record<string, number>>,
+  counts: readonly number[],
+): Record<TableName, TableSpec[]> {
   const bestOf: Record<number, readonly [number, number]> = {
     1: [0.271, 0.241],
     2: [0.294, 0.267],
@@ -77,10 +84,10 @@ export function tableSpecs(sizes: readonly string[], counts: readonly number[]):
       of('Without diversity', 'without_div', 'teacher', [0.179, 0.144]),
       of('Without structure', 'without_struct', 'teacher', [0.193, 0.184]),
     ],
-    capacity: [
-      ...sizes.map((arm) => of(arm.replace('size_', 'base-'), arm, 'teacher')),
-      of('The teacher', 'main', 'teacher'),
-    ],
+    capacity: sizeArms(parameters).map((arm) => {
+      const name = arm === 'main' ? 'The teacher' : arm.replace('size_', 'base-');
+      return of(`${name}, ${(parameters[arm] / 1e6).toFixed(2)} M parameters`, arm, 'teacher');
+    }),
     best_of: counts.map((n) => of(`N = ${n}`, 'best_of', `best_of_${n}`, bestOf[n])),
     cleaning: [of('Cleaned signals', 'main', 'teacher'), of('Signals as they came', 'uncleaned', 'teacher')],
     products: [
