@@ -30,13 +30,9 @@ export function createExtractActivities({ artifacts, progress }: Deps): ExtractA
         dev: dataset.readers('dev').length,
         test: dataset.readers('test').length,
       };
+      const withoutClicks = tables.examples.length - readers.train - readers.dev - readers.test;
       progress(0.8, 'storing the tables');
-      const ref = await writeDataset(
-        artifacts,
-        tables,
-        { source: source.kind, withoutClicks: tables.examples.length - readers.train - readers.dev - readers.test },
-        madeBy(input),
-      );
+      const ref = await writeDataset(artifacts, tables, { source: source.kind, withoutClicks }, madeBy(input));
       return {
         outputs: { dataset: ref },
         facts: {
@@ -45,6 +41,14 @@ export function createExtractActivities({ artifacts, progress }: Deps): ExtractA
           articles: tables.articles.length,
           signals: tables.signals.length,
           quarantined: tables.quarantine.length,
+          without_clicks: withoutClicks,
+          pool: Object.fromEntries(
+            (['train', 'dev', 'test'] as const).map((split) => [
+              split,
+              tables.pool.filter((row) => row.split === split).length,
+            ]),
+          ),
+          notes: tables.notes,
           cold_share: tables.examples.filter(({ cold }) => cold).length / Math.max(1, tables.examples.length),
         },
         headline: `${(readers.train + readers.dev + readers.test).toLocaleString('en')} readers, ${tables.articles.length.toLocaleString('en')} articles, ${tables.signals.length.toLocaleString('en')} signals${tables.quarantine.length > 0 ? `, ${tables.quarantine.length} rows quarantined` : ''}`,

@@ -1,13 +1,11 @@
 /** The activities of the cpu queue. They run in the cpu worker itself. A stage adds its line here. */
 import type { Deps } from './deps.ts';
-import { createExtractActivities } from './extract.ts';
 import { createPaperActivities } from './paper.ts';
 import { createPromoteActivities } from './promote.ts';
 import { createScoreActivities } from './teacher.ts';
 
 export function cpuActivities(deps: Deps) {
   return {
-    ...createExtractActivities(deps),
     ...createScoreActivities(deps),
     ...createPromoteActivities(deps),
     ...createPaperActivities(deps),

@@ -2,6 +2,7 @@
 import { createCleanActivities } from './clean.ts';
 import type { Deps } from './deps.ts';
 import { createEvaluateActivities } from './evaluate.ts';
+import { createExtractActivities } from './extract.ts';
 import { createIndexActivities } from './index.ts';
 import { createMeasureActivities } from './measure.ts';
 import { createPublishActivities } from './publish.ts';
@@ -13,6 +14,7 @@ import { createWarmstartActivities } from './warmstart.ts';
 
 export function tensorActivities(deps: Deps) {
   return {
+    ...createExtractActivities(deps),
     ...createCleanActivities(deps),
     ...createIndexActivities(deps),
     ...createWarmstartActivities(deps),

@@ -49,7 +49,7 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
   return {
     async collectArms({ run, plan, arms, notRun, seconds }) {
       const rows: ArmRow[] = [];
-      const beside: Beside = { experiments: [], cleaning: [], parameters: {} };
+      const beside: Beside = { experiments: [], data: [], cleaning: [], parameters: {} };
       const rates: RunRecord['rates'] = [];
       for (const [i, arm] of arms.entries()) {
         progress(i / arms.length, `reading arm ${arm.arm}`);
@@ -61,6 +61,7 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
             const { readers, srmP, metrics } = await json<Experiment>(outputs['experiment'], 'experiment.json');
             beside.experiments.push({ ...lane, readers, srmP, metrics });
           }
+          if (uses === 'extract' && arm.arm === 'main') beside.data.push({ ...lane, facts });
           if (uses === 'clean' && arm.arm === 'main') beside.cleaning.push({ ...lane, facts });
           if (uses === 'warmstart') beside.parameters[arm.arm] = Number(facts['teacher_parameters']);
         }

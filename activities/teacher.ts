@@ -1,5 +1,5 @@
 /** Dr. GRPO in rounds: rollout, score, update. State after a round is a pure function of the state before and the stored batch. */
-import type { RolloutRow, ScoreRow } from '../lib/data/rows.ts';
+import type { Reader, RolloutRow, ScoreRow } from '../lib/data/rows.ts';
 import { NumericsError } from '../lib/errors.ts';
 import { checkCanaries } from '../lib/method/canaries.ts';
 import { meanMetrics } from '../lib/method/metrics.ts';
@@ -147,7 +147,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
       await checkCanaries({
         judge: await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder),
         embedder: await resources.embedder(input.inputs.encoder),
-        readers: dataset.readers('train').slice(0, CANARY_READERS),
+        readers: canaryReaders(dataset.readers('train')),
         articles: dataset.articles,
         margin: teacher.judge.canaryMargin,
       });
@@ -253,7 +253,7 @@ export function createScoreActivities(deps: Deps): ScoreActivities {
           judge,
           embedder,
           // A round of few readers is filled up: a check on two or three would fail by chance.
-          readers: [...new Set([...readers, ...dataset.readers('train')])].slice(0, CANARY_READERS),
+          readers: canaryReaders([...new Set([...readers, ...dataset.readers('train')])]),
           articles: dataset.articles,
           margin: teacher.judge.canaryMargin,
         });
@@ -273,6 +273,11 @@ export function createScoreActivities(deps: Deps): ScoreActivities {
       return { scores: await writeRows(artifacts, 'scores', scoreRows, madeBy(input, { rollouts })) };
     },
   };
+}
+
+/** A reader without signals has no honest list. */
+function canaryReaders(readers: readonly Reader[]): Reader[] {
+  return readers.filter(({ signals }) => signals.length > 0).slice(0, CANARY_READERS);
 }
 
 /** Recall, coverage and reward of a policy on dev readers: what a rising training reward must not hide. */

@@ -43,6 +43,8 @@ function markdown({ fraction, headline, metrics }: StageProgress, note: string):
   ].join('\n');
 }
 
-function figure(value: number): string {
+/** Of nothing that was measured, null: JSON has no NaN. */
+function figure(value: number | null): string {
+  if (value === null) return '–';
   return Number.isInteger(value) ? String(value) : value.toPrecision(4);
 }

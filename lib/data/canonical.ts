@@ -9,4 +9,6 @@ export interface CanonicalTables {
   pool: PoolRow[];
   truth: TruthRow[];
   quarantine: QuarantineRow[];
+  /** How the source was divided where the usual way did not do: sentences for the operator and the page. */
+  notes: string[];
 }

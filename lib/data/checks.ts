@@ -5,6 +5,7 @@ import { DataError } from '../errors.ts';
 import type { SourceSettings } from '../pipeline/stage-settings.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { CanonicalTables } from './canonical.ts';
+import { datasetOf } from './dataset.ts';
 import { moment, wrongDate } from './dates.ts';
 import { commonestReasons } from './quarantine.ts';
 import type { Split } from './rows.ts';
@@ -182,9 +183,9 @@ function unknownReferences({ articles, signals, impressions, examples, pool }: C
     ),
     ...found(
       impressions,
-      ({ shown }) => shown.some(unknown),
-      'impressions show an article that is not there',
-      ({ shown }) => String(shown.find(unknown)),
+      ({ clicked }) => clicked.some(unknown),
+      'impressions have a click on an article that is not there',
+      ({ clicked }) => String(clicked.find(unknown)),
     ),
     ...found(
       pool,
@@ -227,8 +228,17 @@ function wrongDates({ articles, signals, impressions, examples }: CanonicalTable
 }
 
 /** What would let training or a query see what it is measured by. */
-function leaks({ signals, impressions, examples, pool }: CanonicalTables): string[] {
+function leaks(tables: CanonicalTables): string[] {
+  const { signals, examples, pool } = tables;
+  const dataset = datasetOf(tables);
   const trained = new Set(pool.filter(({ split }) => split === 'train').map(({ article_id }) => article_id));
+  const newClicks = new Map(
+    splits.map((split) => [
+      split,
+      dataset.readers(split).some(({ clicked }) => clicked.some((id) => !trained.has(id))),
+    ]),
+  );
+  const hasNewClick = (split: Split): boolean => newClicks.get(split) === true;
   const lastCutoff = new Map<string, number>();
   for (const { reader_id, cutoff } of examples)
     lastCutoff.set(reader_id, Math.max(cutoff, lastCutoff.get(reader_id) ?? cutoff));
@@ -238,7 +248,8 @@ function leaks({ signals, impressions, examples, pool }: CanonicalTables): strin
       'examples have the reader and the cutoff of another split: its clicks would be in both',
     ),
     ...found(
-      pool,
+      // Where nothing new was clicked, there is nothing else to recall.
+      pool.filter(({ split }) => hasNewClick(split)),
       ({ split, article_id }) => split !== 'train' && trained.has(article_id),
       'pool rows of dev or test are in the pool of train too',
       ({ split, article_id }) => `${article_id} in ${split}`,
@@ -249,20 +260,19 @@ function leaks({ signals, impressions, examples, pool }: CanonicalTables): strin
       "signals are not before their reader's last cutoff",
       ({ reader_id, at }) => `reader ${reader_id}, ${moment(at)}`,
     ),
-    ...found(
-      impressions,
-      ({ shown, clicked }) => clicked.some((id) => !shown.includes(id)),
-      'impressions have a click on what was not shown',
-      ({ reader_id, at }) => `reader ${reader_id}, ${moment(at)}`,
-    ),
   ];
 }
 
 const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 
-function emptySplits({ examples, pool }: CanonicalTables): string[] {
-  return splits.flatMap((split) => [
-    ...(examples.some((row) => row.split === split) ? [] : [`the ${split} split has no reader`]),
-    ...(pool.some((row) => row.split === split) ? [] : [`the ${split} split has no article in its pool`]),
-  ]);
+function emptySplits(tables: CanonicalTables): string[] {
+  const dataset = datasetOf(tables);
+  return splits.flatMap((split) => {
+    if (!tables.examples.some((row) => row.split === split)) return [`the ${split} split has no reader`];
+    if (!tables.pool.some((row) => row.split === split)) return [`the ${split} split has no article in its pool`];
+    if (dataset.readers(split).length === 0) return [`no reader of the ${split} split clicked an article of its pool`];
+    if (split === 'train' && dataset.readers(split).every(({ signals }) => signals.length === 0))
+      return ['no reader of the train split has a signal before its clicks'];
+    return [];
+  });
 }

@@ -22,6 +22,8 @@ export interface DatasetProfile {
   source: StageInput['settings']['source']['kind'];
   /** Examples without a click in their split's pool: nothing to be judged by. */
   withoutClicks: number;
+  /** As CanonicalTables has them. */
+  notes: string[];
 }
 
 export interface Dataset {
@@ -53,10 +55,12 @@ const names = [
 export function writeDataset(
   artifacts: Artifacts,
   tables: CanonicalTables,
-  profile: DatasetProfile,
+  profile: Omit<DatasetProfile, 'notes'>,
   madeBy: MadeBy,
 ): Promise<Ref<'dataset'>> {
-  const files: Record<string, Uint8Array> = { 'profile.json': Buffer.from(JSON.stringify(profile)) };
+  const files: Record<string, Uint8Array> = {
+    'profile.json': Buffer.from(JSON.stringify({ ...profile, notes: tables.notes } satisfies DatasetProfile)),
+  };
   for (const name of names) files[`${name}.arrow`] = encodeTable(schemas[name], tables[name]);
   return artifacts.put('dataset', files, madeBy);
 }
@@ -73,6 +77,7 @@ export async function openDataset(artifacts: Artifacts, ref: Ref<'dataset'>): Pr
     pool: await table<PoolRow>('pool'),
     truth: await table<TruthRow>('truth'),
     quarantine: await table('quarantine'),
+    notes: (JSON.parse(Buffer.from(await artifacts.read(ref, 'profile.json')).toString()) as DatasetProfile).notes,
   });
 }
 

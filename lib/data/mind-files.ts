@@ -1,4 +1,7 @@
-/** Where the files of a MIND folder are: as published (MINDsmall_train, MINDsmall_dev, each with its news.tsv) or as train, dev and one news.tsv. */
+/**
+ * Where the files of a MIND folder are: as published (MINDsmall_train, MINDsmall_dev, each with its news.tsv), as train and dev (or valid)
+ * with one news.tsv, or a single behaviors.tsv whose last part is to be the test.
+ */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../errors.ts';
@@ -12,35 +15,56 @@ export interface MindFile {
 export interface MindFiles {
   news: MindFile[];
   train: MindFile;
-  dev: MindFile;
+  /** Null: there is none, the last part of train stands for it. */
+  dev: MindFile | null;
 }
 
 const layout =
-  'A MIND folder holds train/behaviors.tsv and dev/behaviors.tsv (or MINDsmall_train, MINDsmall_dev, …), and news.tsv beside or in them';
+  'A MIND folder holds train/behaviors.tsv and dev/behaviors.tsv (or MINDsmall_train, MINDsmall_dev, …), and news.tsv beside or in them; or one behaviors.tsv and news.tsv';
 
 /** Throws DataError that names what is missing. */
 export function findMindFiles(path: string): MindFiles {
   if (!existsSync(path)) throw new DataError(`${path} does not exist. ${layout}`);
   if (!statSync(path).isDirectory()) throw new DataError(`${path} is not a folder. ${layout}`);
-  const train = splitFolder(path, 'train');
-  const dev = splitFolder(path, 'dev');
-  const file = (...parts: string[]): MindFile => ({ path: join(path, ...parts), name: parts.join('/') });
-  const news = [file('news.tsv'), file(train, 'news.tsv'), file(dev, 'news.tsv')].filter((at) => existsSync(at.path));
-  if (news.length === 0)
-    throw new DataError(`there is no news.tsv in ${path}, ${join(path, train)} or ${join(path, dev)}. ${layout}`);
-  const behaviors = [file(train, 'behaviors.tsv'), file(dev, 'behaviors.tsv')];
+  const train = existsSync(join(path, 'behaviors.tsv')) ? '' : splitFolder(path, 'train', ['train']);
+  if (train === null) throw new DataError(`${path} has no folder "train" or "…_train". ${layout}${packed(path)}`);
+  const dev = train === '' ? null : splitFolder(path, 'dev', ['dev', 'valid', 'val', 'validation']);
+  const file = (...parts: string[]): MindFile => {
+    const name = parts.filter((part) => part !== '').join('/');
+    return { path: join(path, name), name };
+  };
+  const folders = [train, ...(dev === null ? [] : [dev])];
+  const news = [...new Set(['', ...folders])]
+    .map((folder) => file(folder, 'news.tsv'))
+    .filter((at) => existsSync(at.path));
+  if (news.length === 0) {
+    const places = [...new Set([path, ...folders.map((folder) => join(path, folder))])];
+    throw new DataError(`there is no news.tsv in ${places.join(' or ')}. ${layout}${packed(path)}`);
+  }
+  const behaviors = folders.map((folder) => file(folder, 'behaviors.tsv'));
   const missing = behaviors.find((at) => !existsSync(at.path));
-  if (missing) throw new DataError(`${missing.path} does not exist. ${layout}`);
-  return { news, train: behaviors[0], dev: behaviors[1] };
+  if (missing) throw new DataError(`${missing.path} does not exist. ${layout}${packed(path)}`);
+  return { news, train: behaviors[0], dev: behaviors[1] ?? null };
 }
 
-function splitFolder(path: string, split: 'train' | 'dev'): string {
-  const found = readdirSync(path, { withFileTypes: true })
-    .map(({ name }) => name)
-    .filter((name) => new RegExp(`^(.*_)?${split}$`, 'i').test(name) && statSync(join(path, name)).isDirectory());
-  if (found.length === 1) return found[0];
-  if (found.length === 0) throw new DataError(`${path} has no folder "${split}" or "…_${split}". ${layout}`);
-  throw new DataError(
-    `${path} has ${found.length} folders that may be ${split}: ${found.sort().join(', ')}. Leave one, or name a folder with one MIND set`,
+/** The folder's name under `path`, of a folder in a folder of the same name the inner one's; null where there is none. */
+function splitFolder(path: string, split: string, names: readonly string[]): string | null {
+  const found = readdirSync(path).filter(
+    (name) => new RegExp(`^(.*_)?(${names.join('|')})$`, 'i').test(name) && statSync(join(path, name)).isDirectory(),
   );
+  if (found.length > 1)
+    throw new DataError(
+      `${path} has ${found.length} folders that may be ${split}: ${found.sort().join(', ')}. Leave one, or name a folder with one MIND set`,
+    );
+  const [name] = found;
+  if (name === undefined) return null;
+  return existsSync(join(path, name, name, 'behaviors.tsv')) ? `${name}/${name}` : name;
+}
+
+/** What is only packed is not there. */
+function packed(path: string): string {
+  const archives = readdirSync(path, { recursive: true })
+    .map(String)
+    .filter((name) => /\.(zip|gz|tar|tgz|7z)$/i.test(name));
+  return archives.length === 0 ? '' : `. Unpack ${archives.sort().join(', ')} first`;
 }

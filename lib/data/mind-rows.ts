@@ -4,6 +4,7 @@ import { wrongDate } from './dates.ts';
 import { linesOf } from './lines.ts';
 import type { MindFile } from './mind-files.ts';
 import { quarantined } from './quarantine.ts';
+import type { References } from './references.ts';
 import type { QuarantineRow } from './rows.ts';
 
 export interface NewsItem {
@@ -23,7 +24,8 @@ export interface Behavior {
   clicked: string[];
 }
 
-const newsFormat = 'id, category, subcategory, title, abstract, url, title entities, abstract entities';
+/** Published with url, title entities and abstract entities behind these; nothing here reads them. */
+const newsFormat = 'id, category, subcategory, title, abstract';
 const behaviorsFormat =
   'impression id, user id, time as 11/15/2019 8:00:00 AM, history as "N1 N2", impressions as "N3-1 N4-0"';
 
@@ -45,28 +47,52 @@ export async function readNews(
   });
 }
 
-/** The rows of a behaviors.tsv. Throws DataError when no row is usable. */
-export async function readBehaviors(file: MindFile, nowMs: number, quarantine: QuarantineRow[]): Promise<Behavior[]> {
+/** What a behaviors.tsv is read with. */
+export interface BehaviorsRequest {
+  news: ReadonlyMap<string, NewsItem>;
+  /** Which of a row's history, and of its impressions, are articles of `news`. */
+  history: Pick<References, 'known'>;
+  shown: Pick<References, 'known'>;
+  /** False for readers who are left out. */
+  isReader: (id: string) => boolean;
+  nowMs: number;
+}
+
+/** The rows of a behaviors.tsv, without articles that `news` lacks. Throws DataError when no row is usable. */
+export async function readBehaviors(
+  file: MindFile,
+  { news, history: histories, shown: shownOnes, isReader, nowMs }: BehaviorsRequest,
+  quarantine: QuarantineRow[],
+): Promise<Behavior[]> {
   const seen = new Set<string>();
   const rows: Behavior[] = [];
+  // Ids are kept as the strings that are there already: a piece of a line would keep its whole line in memory.
+  const known = (references: Pick<References, 'known'>, ids: readonly string[]): string[] =>
+    references.known(ids).map((id) => news.get(id)?.id ?? id);
+  const readers = new Map<string, string>();
   await readRows(file, behaviorsFormat, quarantine, (cells, line) => {
     const [id, reader, time, history, impressions] = cells.map((cell) => cell.trim());
     if (id === '' || reader === '') return 'empty impression or user id';
-    if (seen.has(id)) return 'duplicate impression id';
     const at = timeOf(time);
     const wrong = wrongDate(at, nowMs);
     if (wrong !== null) return wrong;
+    const key = `${id} ${reader} ${at}`;
+    if (seen.has(key)) return 'duplicate impression';
     const items = words(impressions).map((item) => /^(.+)-([01])$/.exec(item));
     if (items.length === 0 || items.includes(null)) return 'malformed impressions';
     const pairs = items as RegExpExecArray[];
-    seen.add(id);
+    seen.add(key);
+    if (!isReader(reader)) return null;
+    if (!readers.has(reader)) readers.set(reader, Buffer.from(reader).toString());
+    const clicked = new Set(pairs.filter(([, , click]) => click === '1').map(([, article]) => article));
+    const shown = known(shownOnes, [...new Set(pairs.map(([, article]) => article))]);
     rows.push({
       line,
-      reader,
+      reader: readers.get(reader) ?? reader,
       at,
-      history: words(history),
-      shown: [...new Set(pairs.map(([, article]) => article))],
-      clicked: [...new Set(pairs.filter(([, , clicked]) => clicked === '1').map(([, article]) => article))],
+      history: known(histories, words(history)),
+      shown,
+      clicked: shown.filter((article) => clicked.has(article)),
     });
     return null;
   });
@@ -89,7 +115,7 @@ async function readRows(
     const cells = text.split('\t');
     const reason = !utf8
       ? 'not UTF-8'
-      : cells.length !== columns
+      : cells.length < columns
         ? `${cells.length} columns, not ${columns}`
         : take(cells, number);
     if (reason === null) continue;
@@ -98,7 +124,7 @@ async function readRows(
   }
   if (rows === bad) {
     const what = rows === 0 ? 'is empty' : `has no usable row among ${rows} (${example})`;
-    throw new DataError(`${file.path} ${what}. It must be ${columns} tab-separated columns: ${format}`);
+    throw new DataError(`${file.path} ${what}. It must be tab-separated columns, these first: ${format}`);
   }
 }
 
@@ -106,20 +132,22 @@ function words(text: string): string[] {
   return text.split(' ').filter((word) => word !== '');
 }
 
-/** ms of "11/15/2019 8:00:00 AM", NaN for what is no such time (February 30 among it). */
+/** ms of "11/15/2019 8:00:00 AM", also of a clock of 24 hours and of "2019-11-15 08:00:00"; NaN for what is no such time (February 30 among it). */
 function timeOf(text: string): number {
-  const parts = /^(\d{1,2})\/(\d{1,2})\/(\d{4}) (\d{1,2}):(\d{2}):(\d{2}) (AM|PM)$/i.exec(text);
-  if (parts === null) return Number.NaN;
-  const [month, dayOfMonth, year, clock, minute, second] = parts.slice(1, 7).map(Number);
-  if (clock < 1 || clock > 12 || minute > 59 || second > 59) return Number.NaN;
-  const at = Date.UTC(
-    year,
-    month - 1,
-    dayOfMonth,
-    (clock % 12) + (parts[7].toUpperCase() === 'PM' ? 12 : 0),
-    minute,
-    second,
+  const clock = String.raw`(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?`;
+  const found =
+    new RegExp(String.raw`^(?<month>\d{1,2})/(?<day>\d{1,2})/(?<year>\d{4}) ${clock}(?: ?(?<half>AM|PM))?$`, 'i').exec(
+      text,
+    ) ?? new RegExp(String.raw`^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})[ T]${clock}(?:\.\d+)?Z?$`).exec(text);
+  if (found === null) return Number.NaN;
+  const { half, ...numbers } = found.groups as Record<string, string | undefined>;
+  const [month, dayOfMonth, year, hour, minute, second] = ['month', 'day', 'year', 'hour', 'minute', 'second'].map(
+    (part) => Number(numbers[part] ?? 0),
   );
+  const isHour = half === undefined ? hour <= 23 : hour >= 1 && hour <= 12;
+  if (!isHour || minute > 59 || second > 59) return Number.NaN;
+  const hours = half === undefined ? hour : (hour % 12) + (half.toUpperCase() === 'PM' ? 12 : 0);
+  const at = Date.UTC(year, month - 1, dayOfMonth, hours, minute, second);
   const date = new Date(at);
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === dayOfMonth ? at : Number.NaN;
 }

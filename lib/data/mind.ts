@@ -4,13 +4,15 @@
  */
 import { ConfigError, DataError } from '../errors.ts';
 import type { SourceSettings } from '../pipeline/stage-settings.ts';
+import { keyOf, uniformAt } from '../random.ts';
 import type { CanonicalTables } from './canonical.ts';
 import { moment } from './dates.ts';
 import { findMindFiles, type MindFile } from './mind-files.ts';
 import { type Behavior, type NewsItem, readBehaviors, readNews } from './mind-rows.ts';
+import { quarantined } from './quarantine.ts';
 import { openReferences } from './references.ts';
-import type { ArticleRow, QuarantineRow, SignalRow } from './rows.ts';
-import { spanOf, type SplitImpression, splitTables, startOfShare } from './splits.ts';
+import type { ArticleRow, QuarantineRow, SignalRow, Split } from './rows.ts';
+import { cutRows, type SplitImpression, splitTables } from './splits.ts';
 
 const hour = 3_600_000;
 
@@ -28,59 +30,91 @@ export async function readMind(source: SourceSettings, nowMs: number = Date.now(
     );
   const files = findMindFiles(path);
   const quarantine: QuarantineRow[] = [];
+  const notes: string[] = [];
   const news = new Map<string, NewsItem>();
   for (const file of files.news) await readNews(file, news, quarantine);
-  const train = await readBehaviors(files.train, nowMs, quarantine);
-  const test = await readBehaviors(files.dev, nowMs, quarantine);
-  inOrder(files, train, test);
+  const read = (file: MindFile): Promise<Behavior[]> => readSplit(file, news, source, nowMs, quarantine);
 
-  quarantine.push(...dropUnknown(files.train, train, news, source.quarantineLimit));
-  quarantine.push(...dropUnknown(files.dev, test, news, source.quarantineLimit));
+  let train = await read(files.train);
+  let test: Behavior[];
+  if (files.dev) {
+    test = await read(files.dev);
+    train = beforeTest(files.train, files.dev, train, test, source, quarantine);
+  } else {
+    const cut = cutRows(train, source.devShare);
+    [train, test] = [cut.before, cut.after];
+    notes.push(`there is no dev folder: the last ${ofRows(cut.byTime, source)} of ${files.train.name} are the test`);
+  }
+  const { before, after, byTime } = cutRows(train, source.devShare);
+  if (!byTime) notes.push(`one part of the train period has no click: dev is its last ${ofRows(false, source)}`);
 
-  const { first, last } = spanOf(train.map(({ at }) => at));
-  const devFrom = startOfShare(first, last, source.devShare);
-  const impressions = [
-    ...train.map((row): SplitImpression => ({ row: impressionOf(row), split: row.at < devFrom ? 'train' : 'dev' })),
-    ...test.map((row): SplitImpression => ({ row: impressionOf(row), split: 'test' })),
-  ].filter(({ row }) => row.shown.length > 0);
+  const parts: [Split, Behavior[]][] = [
+    ['train', before],
+    ['dev', after],
+    ['test', test],
+  ];
+  const impressions = parts.flatMap(([split, rows]) =>
+    rows.filter(({ shown }) => shown.length > 0).map((row): SplitImpression => ({ row: impressionOf(row), split })),
+  );
   const clicks = signalsOf([...train, ...test], news);
+  const { notes: more, ...tables } = splitTables(impressions, clicks, []);
   return {
-    ...splitTables(impressions, clicks, []),
+    ...tables,
     articles: articlesOf(news, impressions, clicks),
-    impressions: impressions.map(({ row }) => row),
+    impressions: impressions.map(({ row: { reader_id, at, clicked } }) => ({ reader_id, at, clicked })),
     truth: [],
     quarantine,
+    notes: [...notes, ...more],
   };
 }
 
-/** Throws DataError where the test would be of the past. */
-function inOrder(
-  files: { train: MindFile; dev: MindFile },
-  train: readonly Behavior[],
-  test: readonly Behavior[],
-): void {
-  const trained = train.reduce((a, b) => (b.at > a.at ? b : a));
-  const tested = test.reduce((a, b) => (b.at < a.at ? b : a));
-  if (tested.at >= trained.at) return;
-  throw new DataError(
-    `${files.dev.path}:${tested.line} is of ${moment(tested.at)}, before the end of the train period (${moment(trained.at)}, ${files.train.path}:${trained.line}): a model would be tested on its past. Are the folders swapped, or is one of these dates wrong?`,
-  );
+function ofRows(byTime: boolean, { devShare }: SourceSettings): string {
+  return `${Math.round(devShare * 100)} % of the ${byTime ? 'time' : 'rows'}`;
 }
 
-/** Leaves out of `rows` the articles that news.tsv lacks. Returns their count as a quarantine row; throws DataError where they are more than `limit`. */
-function dropUnknown(
-  { path, name }: MindFile,
-  rows: readonly Behavior[],
+/**
+ * Rows of one file. Articles that news.tsv lacks are left out and counted as a quarantine row; DataError where more than
+ * `source.quarantineLimit` of what was shown is unknown. Of histories nothing is asked: a news.tsv may hold only what was shown.
+ */
+async function readSplit(
+  file: MindFile,
   news: ReadonlyMap<string, NewsItem>,
-  limit: number,
-): QuarantineRow[] {
-  const references = openReferences(news, { place: path, name, articlesFile: 'news.tsv' });
-  for (const row of rows) {
-    row.history = references.known(row.history);
-    row.shown = references.known(row.shown);
-    row.clicked = row.clicked.filter((id) => news.has(id));
-  }
-  return references.leftOut(limit);
+  { quarantineLimit, readerShare }: SourceSettings,
+  nowMs: number,
+  quarantine: QuarantineRow[],
+): Promise<Behavior[]> {
+  const references = (what: string) =>
+    openReferences(news, { place: file.path, name: file.name, articlesFile: 'news.tsv', what });
+  const [history, shown] = [references('of histories'), references('of what was shown')];
+  const isReader = (id: string): boolean =>
+    readerShare === 1 || uniformAt(keyOf('reader of a share', id), 0) < readerShare;
+  const rows = await readBehaviors(file, { news, history, shown, isReader, nowMs }, quarantine);
+  if (rows.length === 0)
+    throw new DataError(`${file.path}: source.readerShare ${readerShare} leaves no reader. Raise it`);
+  quarantine.push(...history.leftOut(1), ...shown.leftOut(quarantineLimit));
+  return rows;
+}
+
+/** The train rows that are not after the first of the test: a model must not be tested on its past. A few others are left out, many are refused. */
+function beforeTest(
+  trainFile: MindFile,
+  devFile: MindFile,
+  train: readonly Behavior[],
+  test: readonly Behavior[],
+  { quarantineLimit }: SourceSettings,
+  quarantine: QuarantineRow[],
+): Behavior[] {
+  const first = test.reduce((a, b) => (b.at < a.at ? b : a));
+  const late = train.filter(({ at }) => at > first.at);
+  if (late.length === 0) return [...train];
+  const last = late.reduce((a, b) => (b.at > a.at ? b : a));
+  if (late.length > quarantineLimit * train.length || late.length === train.length)
+    throw new DataError(
+      `${devFile.path}:${first.line} is of ${moment(first.at)}, before the end of the train period (${moment(last.at)}, ${trainFile.path}:${last.line}): a model would be tested on its past. Are the folders swapped, or is one of these dates wrong? source.quarantineLimit allows ${quarantineLimit * 100} % of train's rows to be left out, it would be ${late.length} of ${train.length}`,
+    );
+  for (const row of late)
+    quarantine.push(quarantined(trainFile.name, row.line, 'in the test period, left out of training', moment(row.at)));
+  return train.filter(({ at }) => at <= first.at);
 }
 
 function impressionOf({ reader, at, shown, clicked }: Behavior): SplitImpression['row'] {

@@ -13,7 +13,7 @@ export interface References {
 /** `place`: the file as the operator finds it; `name`: as the quarantine names it; `articlesFile`: where the articles should be. */
 export function openReferences(
   articles: { has(id: string): boolean },
-  { place, name, articlesFile }: { place: string; name: string; articlesFile: string },
+  { place, name, articlesFile, what }: { place: string; name: string; articlesFile: string; what?: string },
 ): References {
   const unknown = new Set<string>();
   let references = 0;
@@ -31,12 +31,12 @@ export function openReferences(
     leftOut(limit) {
       if (dropped === 0) return [];
       const examples = [...unknown].slice(0, 5).join(' ');
-      const what = `${dropped} of ${references} references are to ${unknown.size} articles that ${articlesFile} lacks: ${examples}`;
+      const found = `${dropped} of ${references} references${what === undefined ? '' : ` ${what}`} are to ${unknown.size} articles that ${articlesFile} lacks: ${examples}`;
       if (dropped > limit * references)
         throw new DataError(
-          `${place}: ${what}. Do the two belong together? source.quarantineLimit allows ${limit * 100} %`,
+          `${place}: ${found}. Do the two belong together? source.quarantineLimit allows ${limit * 100} %`,
         );
-      return [quarantined(name, 0, 'unknown articles, left out of the rows that name them', what)];
+      return [quarantined(name, 0, 'unknown articles, left out of the rows that name them', found)];
     },
   };
 }

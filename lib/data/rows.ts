@@ -25,8 +25,13 @@ export interface ArticleRow {
 export interface ImpressionRow {
   reader_id: string;
   at: number;
-  shown: string[];
   clicked: string[];
+}
+
+/** As a source has it. What was shown makes the pools; then it is let go: it is most of a log. */
+export interface ShownRow extends ImpressionRow {
+  /** With what was clicked. */
+  shown: string[];
 }
 
 /** One reader in one split: learns from its signals before `cutoff`, is judged by its clicks from then to the end of the split. */

@@ -10,7 +10,7 @@ export const schemas = {
     name: 'articles',
     columns: { article_id: 'text', title: 'text', abstract: 'text', category: 'text', published_at: 'time' },
   },
-  impressions: { name: 'impressions', columns: { reader_id: 'text', at: 'time', shown: 'texts', clicked: 'texts' } },
+  impressions: { name: 'impressions', columns: { reader_id: 'text', at: 'time', clicked: 'texts' } },
   examples: { name: 'examples', columns: { reader_id: 'text', split: 'text', cutoff: 'time', cold: 'flag' } },
   pool: { name: 'pool', columns: { split: 'text', article_id: 'text' } },
   truth: { name: 'truth', columns: { reader_id: 'text', query: 'text', weight: 'number' } },

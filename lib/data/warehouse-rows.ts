@@ -1,7 +1,7 @@
 /** Canonical rows from records of a warehouse; each function returns the row, or why the record cannot be one. */
 import { wrongDate } from './dates.ts';
 import type { References } from './references.ts';
-import type { ArticleRow, ImpressionRow, SignalKind, SignalRow } from './rows.ts';
+import type { ArticleRow, ShownRow, SignalKind, SignalRow } from './rows.ts';
 import type { Cells } from './warehouse-query.ts';
 
 type Values = Cells['values'];
@@ -40,7 +40,7 @@ export function signalOf(values: Values, articles: ReadonlyMap<string, ArticleRo
 }
 
 /** Articles that the table lacks are left out and counted by `references`. */
-export function impressionOf(values: Values, references: References, nowMs: number): ImpressionRow | string {
+export function impressionOf(values: Values, references: References, nowMs: number): ShownRow | string {
   if (isEmpty(values)) return noRecord;
   const reader_id = text(values, 'reader_id');
   if (reader_id === '') return 'no reader_id';

@@ -6,7 +6,7 @@ import type { Bucket } from '../store/s3.ts';
 import type { CanonicalTables } from './canonical.ts';
 import { quarantined } from './quarantine.ts';
 import { openReferences } from './references.ts';
-import type { ArticleRow, ImpressionRow, PoolRow, QuarantineRow, SignalRow, Split } from './rows.ts';
+import type { ArticleRow, ShownRow, PoolRow, QuarantineRow, SignalRow, Split } from './rows.ts';
 import { spanOf, splitTables, startOfShare } from './splits.ts';
 import { filesOfTable, openFolder, type WarehouseFolder } from './warehouse-files.ts';
 import { type Cells, type ColumnType, openDuckDB, recordsOf } from './warehouse-query.ts';
@@ -111,7 +111,7 @@ async function readFolder(folder: WarehouseFolder, source: SourceSettings, nowMs
 function split(
   articles: ArticleRow[],
   signals: readonly SignalRow[],
-  impressions: ImpressionRow[],
+  impressions: ShownRow[],
   devShare: number,
 ): Omit<CanonicalTables, 'truth' | 'quarantine'> {
   const times = impressions.map(({ at }) => at).sort((a, b) => a - b);
@@ -123,5 +123,9 @@ function split(
     .filter(({ published_at }) => published_at >= times[0])
     .map(({ article_id, published_at }): PoolRow => ({ split: windowOf(published_at), article_id }));
   const placed = impressions.map((row) => ({ row, split: windowOf(row.at) }));
-  return { ...splitTables(placed, signals, published), articles, impressions };
+  return {
+    ...splitTables(placed, signals, published),
+    articles,
+    impressions: impressions.map(({ reader_id, at, clicked }) => ({ reader_id, at, clicked })),
+  };
 }

@@ -18,6 +18,9 @@ export const sourceSettings = z.strictObject({
   devReaders: positive.default(300).describe('world: readers of the dev split'),
   testReaders: positive.default(1000).describe('world: readers of the test split'),
   devShare: fraction.default(0.15).describe('mind, warehouse: last share of the train period, kept for settings'),
+  readerShare: fraction
+    .default(1)
+    .describe('mind: share of the readers, by hash: a log too large for this machine is read in part'),
   mapping: z
     .record(z.string(), z.strictObject({ file: z.string(), columns: z.record(z.string(), z.string()) }))
     .default({})

@@ -39,7 +39,8 @@ export const stages = {
     consumes: [],
     produces: { dataset: 'dataset' },
     runs: 'activity',
-    queue: 'cpu',
+    // A large log keeps a process busy for minutes: the compute process, whose worker goes on with heartbeats meanwhile.
+    queue: 'tensor',
     summary: 'Read the source into canonical tables, split by time, check them',
   },
   clean: {

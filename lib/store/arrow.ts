@@ -4,6 +4,7 @@ import {
   Bool,
   CompressionType,
   compressionRegistry,
+  type Data,
   type DataType,
   Field,
   Float32,
@@ -81,6 +82,7 @@ export function encodeTable(schema: TableSchema, rows: readonly object[]): Uint8
     const some = rows.slice(start, start + BATCH_ROWS);
     const children = arrow.fields.map((field) => {
       const values = some.map((row) => (row as Record<string, unknown>)[field.name] ?? null);
+      if (field.type instanceof Utf8) return textData(values as (string | null)[]);
       return vectorFromArray(values, field.type).data[0] ?? makeData({ type: field.type, length: 0 });
     });
     const data = makeData({ type: new Struct(arrow.fields), length: some.length, nullCount: 0, children });
@@ -88,6 +90,29 @@ export function encodeTable(schema: TableSchema, rows: readonly object[]): Uint8
   }
   writer.finish();
   return writer.toUint8Array(true);
+}
+
+/** What vectorFromArray makes of texts, in a tenth of its time. */
+function textData(values: readonly (string | null)[]): Data<Utf8> {
+  const valueOffsets = new Int32Array(values.length + 1);
+  const nullBitmap = new Uint8Array(Math.ceil(values.length / 8));
+  let nullCount = 0;
+  // Half a surrogate pair must not find its other half in the next text.
+  const texts = values.map((value) => value?.toWellFormed() ?? '');
+  for (const [i, text] of texts.entries()) {
+    valueOffsets[i + 1] = valueOffsets[i] + Buffer.byteLength(text);
+    if (values[i] === null) nullCount++;
+    else nullBitmap[i >> 3] |= 1 << (i & 7);
+  }
+  const data = Buffer.from(texts.join(''));
+  return makeData({
+    type: new Utf8(),
+    length: values.length,
+    nullCount,
+    valueOffsets,
+    data,
+    ...(nullCount > 0 ? { nullBitmap } : {}),
+  });
 }
 
 /** The Arrow table in the bytes. Throws DataError when a column is missing, of another type, or null where it may not be. */
@@ -115,10 +140,11 @@ export function rowsOf<Row extends object>(schema: TableSchema, bytes: Uint8Arra
   const table = decodeTable(schema, bytes);
   const names = Object.keys(schema.columns);
   const columns = names.map((name) => values(table.getChild(name) as Vector, schema.columns[name]));
-  return Array.from(
-    { length: table.numRows },
-    (_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i][row]])) as Row,
-  );
+  return Array.from({ length: table.numRows }, (_, row) => {
+    const of: Record<string, unknown> = {};
+    for (let i = 0; i < names.length; i++) of[names[i]] = columns[i][row];
+    return of as Row;
+  });
 }
 
 function arrowSchema({ columns }: TableSchema): Schema {
@@ -131,10 +157,24 @@ function arrowSchema({ columns }: TableSchema): Schema {
 
 function values(column: Vector, type: string): unknown[] {
   const base = type.replace('?', '');
+  if (base === 'text') return (column.data as Data<Utf8>[]).flatMap(textsOf);
   const out = Array.from({ length: column.length }, (_, i) => column.get(i) as unknown);
   if (base === 'time') return out.map((value) => (value === null ? null : Number(value)));
   if (base === 'texts') return out.map((value) => (value === null ? null : [...(value as Vector<Utf8>)]));
   if (base === 'integers' || base === 'floats')
     return out.map((value) => (value === null ? null : (value as Vector).toArray().slice()));
   return out;
+}
+
+/** A run of equal texts, as readers' ids are, is one string. */
+function textsOf(data: Data<Utf8>): (string | null)[] {
+  const { valueOffsets, values: bytes, length } = data;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let before = '';
+  return Array.from({ length }, (_, i) => {
+    if (!data.getValid(i)) return null;
+    const text = buffer.toString('utf8', valueOffsets[i], valueOffsets[i + 1]);
+    if (text !== before) before = text;
+    return before;
+  });
 }

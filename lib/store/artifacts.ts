@@ -117,14 +117,11 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         const bytes = content instanceof Uint8Array ? content.length : (await stat(content.path)).size;
         const file = { name, sha256: digest, bytes };
         files.push(file);
-        if (content instanceof Uint8Array) {
-          await putOnce(blobKey(digest), content, 'application/octet-stream');
-          return;
-        }
-        // A refusal (it is there already) may close the connection under a stream that is still being sent: EPIPE instead of 412.
+        // A refusal (it is there already) may close the connection under a body that is still being sent: EPIPE or ECONNRESET, no 412.
         if (await isThere(file)) return;
         try {
-          await putOnce(blobKey(digest), { path: content.path, bytes }, 'application/octet-stream');
+          const body = content instanceof Uint8Array ? content : { path: content.path, bytes };
+          await putOnce(blobKey(digest), body, 'application/octet-stream');
         } catch (error) {
           if (!(await isThere(file))) throw error;
         }

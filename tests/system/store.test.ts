@@ -52,6 +52,30 @@ describe('the artifact store on a real S3 server', () => {
     await expect(store.manifest({ kind: 'log', digest: '0'.repeat(64) })).rejects.toThrow(/is not in the store/);
   });
 
+  it('takes what is there already for stored, where the refusal breaks the connection under the body', async () => {
+    const files = { 'a.bin': Buffer.alloc(3_000_000, 'refused'), 'b.bin': Buffer.from('small') };
+    const ref = await storeAt().put('log', files, made);
+    let puts = 0;
+    let heads = 0;
+    const { url, server } = await between((from, to) => {
+      if (from.method === 'HEAD' && heads++ < 1) to.writeHead(404).end();
+      else if (from.method === 'PUT' && from.headers['content-length'] === '3000000' && ++puts) from.socket.destroy();
+      else return false;
+      return true;
+    });
+    try {
+      const store = storeAt({ NEWSHOUND_S3_ENDPOINT: url });
+      expect(await store.put('log', files, made)).toEqual(ref);
+      const before = puts;
+      expect(before).toBeGreaterThan(0);
+      expect(await store.put('log', files, made)).toEqual(ref);
+      expect(puts).toBe(before);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
   it('lets one of many who swap a pointer at once win, and tells the others', async () => {
     const { bucket } = storeAt();
     const name = 'tests/race';

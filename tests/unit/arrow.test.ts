@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeTable, rowsOf, type TableSchema } from '../../lib/store/arrow.ts';
 
@@ -20,6 +21,26 @@ describe('tables as Arrow', () => {
     }));
     expect(rowsOf(schema, encodeTable(schema, rows))).toEqual(rows);
     expect(rowsOf(schema, encodeTable(schema, []))).toEqual([]);
+  });
+
+  it('hold any text, half a surrogate pair as U+FFFD', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('', 'à', '漢字', '👓', '\ud83d', '\udc53', null),
+    );
+    fc.assert(
+      fc.property(fc.array(text), (notes) => {
+        const rows = notes.map((note, value) => ({ value, note }));
+        const read = rowsOf<(typeof rows)[number]>(schema, encodeTable(schema, rows));
+        expect(read.map(({ note }) => note)).toEqual(notes.map((note) => note?.toWellFormed() ?? null));
+      }),
+    );
+    expect(() =>
+      rowsOf(
+        { ...schema, columns: { value: 'number', note: 'text' } },
+        encodeTable(schema, [{ value: 1, note: null }]),
+      ),
+    ).toThrow('column note has 1 nulls');
   });
 
   it('name the length of each buffer before compression, which other readers rely on', () => {

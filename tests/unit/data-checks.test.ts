@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CanonicalTables } from '../../lib/data/canonical.ts';
 import { checkTables } from '../../lib/data/checks.ts';
+import type { Split } from '../../lib/data/rows.ts';
 import { now } from '../../lib/data/world/calendar.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
 import { sourceSettings } from '../../lib/pipeline/stage-settings.ts';
@@ -17,6 +18,10 @@ const tables = generateWorld({
 const warehouse = sourceSettings.parse({ kind: 'warehouse', path: 'export' });
 const { signals, articles, impressions, examples, pool } = tables;
 const trained = pool.filter(({ split }) => split === 'train')[0].article_id;
+
+const readersOf = (split: Split): Set<string> =>
+  new Set(examples.filter((example) => example.split === split).map(({ reader_id }) => reader_id));
+const [trainReaders, devReaders] = [readersOf('train'), readersOf('dev')];
 
 /** `rows` with the first one changed. */
 const first = <Row>(rows: readonly Row[], change: Partial<Row>): Row[] => [{ ...rows[0], ...change }, ...rows.slice(1)];
@@ -52,8 +57,8 @@ describe('the data checks', () => {
     ],
     [
       'an impression of an unknown article',
-      { impressions: first(impressions, { shown: ['nowhere'], clicked: [] }) },
-      /impressions show an article that is not there \(the first: nowhere\)/,
+      { impressions: first(impressions, { clicked: ['nowhere'] }) },
+      /impressions have a click on an article that is not there \(the first: nowhere\)/,
     ],
     [
       'a pool row of an unknown article',
@@ -87,9 +92,14 @@ describe('the data checks', () => {
       /signals are not before their reader's last cutoff/,
     ],
     [
-      'a click on what was not shown',
-      { impressions: first(impressions, { clicked: [articles[0].article_id] }) },
-      /impressions have a click on what was not shown/,
+      'a split in which nobody clicked',
+      { impressions: impressions.map((row) => (devReaders.has(row.reader_id) ? { ...row, clicked: [] } : row)) },
+      /no reader of the dev split clicked an article of its pool/,
+    ],
+    [
+      'a train split that knows nothing of its readers',
+      { signals: signals.filter(({ reader_id }) => !trainReaders.has(reader_id)) },
+      /no reader of the train split has a signal before its clicks/,
     ],
     [
       'a split without readers',

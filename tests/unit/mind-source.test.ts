@@ -126,9 +126,9 @@ describe('a MIND folder', () => {
       ],
       'train/behaviors.tsv': [
         ...train,
-        '1\tU9\t11/9/2019 8:00:00 AM\tN1\tN4-1',
+        '1\tU1\t11/9/2019 8:00:00 AM\tN1\tN4-1',
         '4\t\t11/9/2019 8:00:00 AM\tN1\tN4-1',
-        '5\tU9\t2019-11-09\tN1\tN4-1',
+        '5\tU9\t2019-11-09 8\tN1\tN4-1',
         '6\tU9\t02/30/2019 8:00:00 AM\tN1\tN4-1',
         '7\tU9\t11/9/2029 8:00:00 AM\tN1\tN4-1',
         '8\tU9\t11/9/1989 8:00:00 AM\tN1\tN4-1',
@@ -142,9 +142,9 @@ describe('a MIND folder', () => {
     expect(reasonsOf(tables)).toEqual([
       ['news.tsv', 10, 'duplicate article id'],
       ['news.tsv', 11, 'empty title'],
-      ['news.tsv', 12, '4 columns, not 8'],
+      ['news.tsv', 12, '4 columns, not 5'],
       ['news.tsv', 13, 'article id empty or with spaces'],
-      ['train/behaviors.tsv', 4, 'duplicate impression id'],
+      ['train/behaviors.tsv', 4, 'duplicate impression'],
       ['train/behaviors.tsv', 5, 'empty impression or user id'],
       ['train/behaviors.tsv', 6, 'unknown date'],
       ['train/behaviors.tsv', 7, 'unknown date'],
@@ -167,16 +167,129 @@ describe('a MIND folder', () => {
     const tables = await readMind(source, now);
     expect(reasonsOf(tables)).toEqual([
       ['dev/behaviors.tsv', 0, 'unknown articles, left out of the rows that name them'],
+      ['dev/behaviors.tsv', 0, 'unknown articles, left out of the rows that name them'],
     ]);
-    expect(tables.quarantine[0].text).toBe('2 of 13 references are to 2 articles that news.tsv lacks: X1 X2');
-    expect(tables.impressions.at(-1)).toMatchObject({ reader_id: 'U4', shown: ['N7'], clicked: [] });
+    expect(tables.quarantine.map(({ text }) => text)).toEqual([
+      '1 of 7 references of histories are to 1 articles that news.tsv lacks: X1',
+      '1 of 6 references of what was shown are to 1 articles that news.tsv lacks: X2',
+    ]);
+    expect(tables.impressions.at(-1)).toMatchObject({ reader_id: 'U4', clicked: [] });
     await expect(readMind({ ...source, quarantineLimit: 0.1 }, now)).rejects.toThrow(
-      /dev\/behaviors\.tsv: 2 of 13 references are to 2 articles that news\.tsv lacks/,
+      /dev\/behaviors\.tsv: 1 of 6 references of what was shown are to 1 articles that news\.tsv lacks/,
     );
+  });
+
+  it('may have a news.tsv of what was shown alone', async () => {
+    const source = sample({ 'news.tsv': ['N4', 'N5', 'N6', 'N7', 'N9'].map((id) => news(id)) });
+    const tables = await readMind({ ...source, quarantineLimit: 0 }, now);
+    expect(tables.signals.every(({ article_id }) => article_id !== 'N1')).toBe(true);
+    expect(datasetOf(tables).readers('test')).toHaveLength(2);
+  });
+
+  it('is read with other clocks, more columns and fewer, and impression ids that begin again', async () => {
+    const other = (line: string): string =>
+      line.replace(
+        /(\d+)\/(\d+)\/(\d+) (\d+):(\d+):(\d+) (AM|PM)/,
+        (_, month, day, year, hour, minute, second, half) => {
+          const clock = String((Number(hour) % 12) + (half === 'PM' ? 12 : 0)).padStart(2, '0');
+          return `${year}-${month}-${day.padStart(2, '0')} ${clock}:${minute}:${second}`;
+        },
+      );
+    const source = sample({
+      'news.tsv': [
+        ...allNews.slice(0, 4).map((line) => `${line}\tmore`),
+        ...allNews.slice(4).map((line) => line.split('\t').slice(0, 5).join('\t')),
+      ],
+      'train/behaviors.tsv': train.map((line) => `${other(line).replace(/^\d/, '1')}\tmore`),
+      'dev/behaviors.tsv': dev.map((line) => line.replace('12:00:00 AM', '00:00:00').replace(' 8:00:00 AM', ' 08:00')),
+    });
+    expect(await readMind(source, now)).toEqual(await readMind(sample(), now));
+  });
+
+  it('is read in part: the same readers of train and dev, by hash', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => train.concat(dev).map((line) => line.replace(/\tU/, `\tU${i}-`)));
+    const source = sample({
+      'train/behaviors.tsv': rows.flatMap((some) => some.slice(0, 3)),
+      'dev/behaviors.tsv': rows.flatMap((some) => some.slice(3)),
+    });
+    const readersOf = async (readerShare: number): Promise<Set<string>> =>
+      new Set((await readMind({ ...source, readerShare }, now)).examples.map(({ reader_id }) => reader_id));
+    const [all, half] = [await readersOf(1), await readersOf(0.5)];
+    expect(half.size / all.size).toBeGreaterThan(0.35);
+    expect(half.size / all.size).toBeLessThan(0.65);
+    expect([...half].every((reader) => all.has(reader))).toBe(true);
+    await expect(readMind({ ...source, readerShare: 0 }, now)).rejects.toThrow(/readerShare 0 leaves no reader/);
+  });
+
+  it('leaves out the train rows that lie in the test period, where they are few', async () => {
+    const late = '5\tU5\t11/15/2019 9:00:00 AM\tN1\tN4-1';
+    const source = sample({ 'train/behaviors.tsv': [...train, late] });
+    const tables = await readMind(source, now);
+    expect(reasonsOf(tables)).toEqual([['train/behaviors.tsv', 4, 'in the test period, left out of training']]);
+    expect({ ...tables, quarantine: [] }).toEqual(await readMind(sample(), now));
+    await expect(readMind({ ...source, quarantineLimit: 0.2 }, now)).rejects.toThrow(
+      /dev\/behaviors\.tsv:2 is of 2019-11-15T00.* it would be 1 of 4/,
+    );
+  });
+
+  it('is divided by rows where time does not do, and says so', async () => {
+    const moment = '11/14/2019 8:00:00 AM';
+    const rows = Array.from({ length: 20 }, (_, i) => `${i}\tU${i}\t${moment}\tN1 N2\tN${4 + (i % 3)}-1 N9-0`);
+    const source = sample({ 'train/behaviors.tsv': rows });
+    const tables = await readMind(source, now);
+    checkTables(tables, source, now);
+    const count = (split: string): number => tables.examples.filter((example) => example.split === split).length;
+    expect([count('train'), count('dev'), count('test')]).toEqual([17, 3, 2]);
+    expect(tables.notes).toEqual([
+      'one part of the train period has no click: dev is its last 15 % of the rows',
+      'no dev reader clicked an article that is new: its pool holds what training has seen too',
+    ]);
+  });
+
+  it('is divided where the same articles come every day', async () => {
+    const again = (line: string): string =>
+      line.replace('N6-1', 'N4-1').replace('N7-1', 'N5-1').replaceAll('N6-0', 'N5-0');
+    const source = sample({ 'train/behaviors.tsv': train.map(again), 'dev/behaviors.tsv': dev.map(again) });
+    const tables = await readMind(source, now);
+    checkTables(tables, source, now);
+    expect(datasetOf(tables).readers('test').length).toBeGreaterThan(0);
+    expect(tables.notes).toHaveLength(2);
+  });
+
+  it('may be one file, whose last part is the test', async () => {
+    const source = folderWith({
+      'news.tsv': allNews,
+      'behaviors.tsv': [...train, ...dev.map((line) => line.replace(/^\d/, (id) => `${id}0`))],
+    });
+    const tables = await readMind(source, now);
+    checkTables(tables, source, now);
+    expect(tables.notes[0]).toBe('there is no dev folder: the last 15 % of the time of behaviors.tsv are the test');
+    expect(
+      datasetOf(tables)
+        .readers('test')
+        .map(({ readerId }) => readerId),
+    ).toEqual(['U1', 'U3']);
+  });
+
+  it.each([
+    ['a folder "valid"', 'train', 'valid'],
+    ['folders in folders of their own name', 'MINDsmall_train/MINDsmall_train', 'MINDsmall_dev/MINDsmall_dev'],
+  ])('is found in %s', async (_, trainFolder, devFolder) => {
+    const source = folderWith({
+      [`${trainFolder}/news.tsv`]: allNews,
+      [`${trainFolder}/behaviors.tsv`]: train,
+      [`${devFolder}/behaviors.tsv`]: dev,
+    });
+    expect(await readMind(source, now)).toEqual(await readMind(sample(), now));
   });
 
   it.each([
     ['no train folder', { 'news.tsv': allNews, 'dev/behaviors.tsv': dev }, /has no folder "train" or "…_train"/],
+    [
+      'archives',
+      { 'MINDsmall_train.zip': [], 'MINDsmall_dev.zip': [] },
+      /Unpack MINDsmall_dev\.zip, MINDsmall_train\.zip first/,
+    ],
     ['no news', { 'train/behaviors.tsv': train, 'dev/behaviors.tsv': dev }, /there is no news\.tsv in .*train/],
     [
       'no behaviors',
@@ -194,14 +307,14 @@ describe('a MIND folder', () => {
 
   it('is refused where a file has no usable row, with the format it must have', async () => {
     await expect(readMind(sample({ 'train/behaviors.tsv': ['a,b', 'c,d'] }), now)).rejects.toThrow(
-      /train\/behaviors\.tsv has no usable row among 2 \(line 1: 1 columns, not 5\)\. It must be 5 tab-separated columns: impression id/,
+      /train\/behaviors\.tsv has no usable row among 2 \(line 1: 1 columns, not 5\)\. It must be tab-separated columns, these first: impression id/,
     );
-    await expect(readMind(sample({ 'news.tsv': [] }), now)).rejects.toThrow(/news\.tsv is empty\. It must be 8/);
+    await expect(readMind(sample({ 'news.tsv': [] }), now)).rejects.toThrow(/news\.tsv is empty\. It must be tab/);
   });
 
   it('is refused where test would be before the end of train, with both lines', async () => {
     const swapped = sample({ 'train/behaviors.tsv': dev, 'dev/behaviors.tsv': train });
-    await expect(readMind(swapped, now)).rejects.toThrow(
+    await expect(readMind({ ...swapped, quarantineLimit: 0.05 }, now)).rejects.toThrow(
       /dev\/behaviors\.tsv:1 is of 2019-11-09T08.*before the end of the train period .*train\/behaviors\.tsv:1/,
     );
   });

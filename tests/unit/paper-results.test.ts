@@ -53,6 +53,7 @@ const levels = {
 };
 const beside: Beside = {
   experiments: [],
+  data: [],
   cleaning: [],
   parameters: { main: 1_400_000, size_xs: 260_000, size_s: 500_000, size_xl: 2_300_000 },
 };

@@ -37,9 +37,7 @@ describe('the embedded world', () => {
       /at least 1 historyArticles and 40 poolArticles/,
     );
     expect(
-      generateWorld({ ...small, historyArticles: 1, poolArticles: 40 }).impressions.every(
-        ({ shown }) => shown.length > 0,
-      ),
+      openWorld({ ...small, historyArticles: 1, poolArticles: 40 }).impressions.every(({ shown }) => shown.length > 0),
     ).toBe(true);
   });
 
@@ -72,7 +70,7 @@ describe('the embedded world', () => {
 
   it('shows only articles of the pool that were out, among them all clicked, inside the window', () => {
     const clicks = new Map<string, string[]>();
-    for (const { reader_id, at, shown, clicked } of tables.impressions) {
+    for (const { reader_id, at, shown, clicked } of world.impressions) {
       const split = examples.get(reader_id)?.split ?? 'train';
       expect(at).toBeGreaterThanOrEqual(periods[split].start);
       expect(at).toBeLessThan(periods[split].end);

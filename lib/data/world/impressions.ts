@@ -1,6 +1,6 @@
 /** What a reader was shown in its window, and clicked: by its interests, an article's appeal at that moment, and luck. */
 import { Random } from '../../random.ts';
-import type { ImpressionRow } from '../rows.ts';
+import type { ShownRow } from '../rows.ts';
 import { cumulative, type WorldArticle, weightAt } from './articles.ts';
 import { visitTime } from './calendar.ts';
 import { topics } from './lexicon/topics.ts';
@@ -27,7 +27,7 @@ export function newsstand(articles: readonly WorldArticle[]): Newsstand {
 const luckDeviation = 0.5;
 
 /** The visits of a reader in its window, in order of time: three to six clicks in all, among what else was popular. */
-export function drawImpressions(seed: number, reader: WorldReader, stand: Newsstand): ImpressionRow[] {
+export function drawImpressions(seed: number, reader: WorldReader, stand: Newsstand): ShownRow[] {
   const random = new Random(seed, 'world impressions', reader.readerId);
   const topicsOfInterest = [...new Set(reader.interests.map(({ subject }) => subject.topic))];
   const near = topicsOfInterest.flatMap((topic) => stand.byTopic[topic]);

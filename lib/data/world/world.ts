@@ -1,6 +1,6 @@
 /** The embedded world: a news portal invented from a seed, with what its readers want known. */
 import type { CanonicalTables } from '../canonical.ts';
-import type { ExampleRow, ImpressionRow, PoolRow, SignalRow, Split, TruthRow } from '../rows.ts';
+import type { ExampleRow, PoolRow, ShownRow, SignalRow, Split, TruthRow } from '../rows.ts';
 import { cumulative, publishArticles, type WorldArticle, weightAt } from './articles.ts';
 import { periods } from './calendar.ts';
 import { drawImpressions, newsstand } from './impressions.ts';
@@ -23,6 +23,8 @@ export interface WorldSettings {
 
 export interface World {
   tables: CanonicalTables;
+  /** Of `tables`, with what was shown. */
+  impressions: readonly ShownRow[];
   /** Click propensities of a reader for articles (of any period), as the next clicks were drawn from, at the end of the articles' period: affinity × appeal × freshness. Unknown ids throw. */
   affinity(readerId: string, articleIds: readonly string[]): Float64Array;
   /** A reader's latent interests, heaviest first. */
@@ -60,7 +62,7 @@ export function openWorld(settings: WorldSettings): World {
   const taste = readerTaste(popularity);
   const readers: WorldReader[] = [];
   const signals: WorldSignal[] = [];
-  const impressions: ImpressionRow[] = [];
+  const impressions: ShownRow[] = [];
   const past = [...history];
   for (const split of splits) {
     const news = pastNews(past);
@@ -77,11 +79,12 @@ export function openWorld(settings: WorldSettings): World {
   const tables: CanonicalTables = {
     signals: signals.map(({ row }) => row),
     articles: past.map(({ row }) => row),
-    impressions,
+    impressions: impressions.map(({ reader_id, at, clicked }) => ({ reader_id, at, clicked })),
     examples: readers.map(exampleOf),
     pool: splits.flatMap((split) => pools[split].map(({ row }): PoolRow => ({ split, article_id: row.article_id }))),
     truth: readers.flatMap(truthOf),
     quarantine: [],
+    notes: [],
   };
   const byId = new Map(past.map((article) => [article.row.article_id, article]));
   const byReader = new Map(readers.map((reader) => [reader.readerId, reader]));
@@ -93,6 +96,7 @@ export function openWorld(settings: WorldSettings): World {
   };
   return {
     tables,
+    impressions,
     affinity: (readerId, articleIds) => {
       const { interests } = known(byReader, readerId);
       return Float64Array.from(articleIds, (id) => {

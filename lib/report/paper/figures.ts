@@ -22,6 +22,8 @@ interface OfLane {
 /** What stands beside the readers' figures. */
 export interface Beside {
   experiments: (OfLane & Pick<Experiment, 'readers' | 'srmP' | 'metrics'>)[];
+  /** Facts of the step extract of the main arm. */
+  data: (OfLane & { facts: Record<string, Json> })[];
   /** Facts of the step clean of the main arm. */
   cleaning: (OfLane & { facts: Record<string, Json> })[];
   /** Parameters of the teacher by arm. */
@@ -117,6 +119,7 @@ export interface PaperResults {
   /** Saturation: null with fewer than three N. */
   bestOf: { points: CurvePoint[]; saturation: Saturation | null };
   abTest: AbTest[];
+  data: Beside['data'];
   cleaning: Beside['cleaning'];
 }
 

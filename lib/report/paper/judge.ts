@@ -38,6 +38,7 @@ export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPla
       ),
     ),
     abTest: abTests(beside.experiments, plan.settings.significance),
+    data: beside.data,
     cleaning: beside.cleaning,
   };
 }

@@ -132,8 +132,30 @@ ${details.join('\n')}
 </details>`;
 }
 
+/** A log's size, in a sentence for each lane that has another; a generated world is as large as it was asked to be. */
+function dataLines({ source, data }: PaperFigures['results']): string[] {
+  if (source === 'world') return [];
+  const lines = data.map(({ facts }) => {
+    const { readers, pool, without_clicks, notes } = facts as unknown as ExtractFacts;
+    const sizes = Object.entries(readers).map(
+      ([split, count]) => `${split} ${many(count, 'reader')} and ${many(pool[split], 'fresh article')}`,
+    );
+    const sum = Object.values(readers).reduce((total, count) => total + count, 0);
+    return `The log: ${sizes.join('; ')}. Of ${many(sum + without_clicks, 'reader')} of all splits ${without_clicks.toLocaleString('en')} clicked nothing fresh: they teach and judge nothing.${notes.map((note) => ` **${note[0].toUpperCase()}${note.slice(1)}.**`).join('')}`;
+  });
+  return [...new Set(lines)];
+}
+
+interface ExtractFacts {
+  readers: Record<string, number>;
+  pool: Record<string, number>;
+  without_clicks: number;
+  notes: string[];
+}
+
 /** What a reader of the claims has to know of how and where they were measured. */
-function groundSection({ results: { lanes } }: PaperFigures): string {
+function groundSection({ results }: PaperFigures): string {
+  const { lanes } = results;
   const worlds = [...new Set(lanes.map(({ world }) => world))].filter((world) => world !== null);
   const explored = worlds.filter((world) => exploredWorlds.includes(world));
   const ground =
@@ -155,7 +177,7 @@ function groundSection({ results: { lanes } }: PaperFigures): string {
   ];
   return `## What it is measured on, and where it departs from the paper
 
-${[...ground, ...departures].map((line) => `- ${line}`).join('\n')}`;
+${[...dataLines(results), ...ground, ...departures].map((line) => `- ${line}`).join('\n')}`;
 }
 
 function leftOut({ record: { shrunk, notRun, impossible, notAsked } }: PaperFigures): string {
