@@ -29,9 +29,14 @@ export interface Computation {
   release(): Promise<void>;
 }
 
+/** A protobuf ends at 2 GiB. Larger parameters are fed at each run, frozen or not. */
+const LARGEST_MODEL = 2 ** 31 - 2 ** 26;
+
 /** Compiles lazily: a new combination of shapes costs some 20 to 500 ms once. */
 export function createComputation(settings: ComputationSettings): Computation {
   const { parameters, trace, threads, frozen = false, cache = 6 } = settings;
+  const bytes = [...parameters.values()].reduce((total, { data }) => total + data.byteLength, 0);
+  const inModel = frozen && bytes <= LARGEST_MODEL;
   const sessions = new Map<string, Promise<Session>>();
   const peaks = new Map<string, number>();
 
@@ -41,12 +46,14 @@ export function createComputation(settings: ComputationSettings): Computation {
   };
   // Without an arena: each compiled shape would keep its own peak for good, for 6 % of speed.
   const compileFor = (feeds: Feeds): Promise<Session> =>
-    compile(traceFor(feeds), { threads, bindings: frozen ? parameters : undefined, arena: frozen });
+    compile(traceFor(feeds), { threads, bindings: inModel ? parameters : undefined, arena: frozen });
   const sessionFor = async (feeds: Feeds): Promise<Session> => {
     const key = keyOf(feeds);
     const session = sessions.get(key) ?? compileFor(feeds);
     sessions.delete(key);
     sessions.set(key, session);
+    // What could not be compiled is tried again, not remembered.
+    await session.catch(() => sessions.delete(key));
     if (sessions.size > cache) {
       const [oldest, unused] = sessions.entries().next().value as [string, Promise<Session>];
       sessions.delete(oldest);

@@ -33,7 +33,10 @@ export async function writeLists(
   /** What enters a slot together: lists of one prompt. Shortest prompts first, so that they are padded little when read. */
   const waiting = order.flatMap((prompt) => inParts(lists[prompt], width));
   if (waiting.length === 0) return;
-  const reader = createPromptReader(engine.prefill, prompts, order, inverseTemperature(request));
+  const reader = createPromptReader(engine.prefill, prompts, order, {
+    inverseTemperature: inverseTemperature(request),
+    isAlone: prompts.length === 1 && samples === 1,
+  });
   let next = 0;
 
   const lengths = {

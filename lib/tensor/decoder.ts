@@ -4,14 +4,17 @@
  * of a position is a function of the list's key, and rows of a matrix product do not see each other. A request of a single list takes
  * other kernels (one row) than it would take in company: its log-probabilities differ by rounding (some 1e-6).
  */
+import { NumericsError } from '../errors.ts';
 import type { Label } from '../random.ts';
 import { createComputation } from './computation.ts';
 import { writeLists } from './continuous-batch.ts';
 import { prefillGraph, stepGraph } from './decode-graphs.ts';
 import type { LanguageModel } from './language-model.ts';
+import { allFinite } from './numerics.ts';
 import { completionOf, openList } from './open-list.ts';
 import type { Filters } from './sampling.ts';
 import type { StopCondition } from './stop-strings.ts';
+import type { Parameters } from './parameters.ts';
 import { checkPrompts } from './token-checks.ts';
 
 export interface GenerateRequest extends Filters {
@@ -99,7 +102,9 @@ export function createDecoder(
       const lists = request.prompts.map((_, prompt) =>
         Array.from({ length: request.samples }, (__, sample) => openList(prompt, sample, request)),
       );
-      await writeLists({ config, prefill, step, rows, cacheBytes }, request, lists);
+      await writeLists({ config, prefill, step, rows, cacheBytes }, request, lists).catch((error: unknown) => {
+        throw error instanceof NumericsError ? named(error, parameters) : error;
+      });
       return lists.map((group) => group.map(completionOf));
     },
     refresh: () => step.release(),
@@ -108,6 +113,14 @@ export function createDecoder(
       await step.release();
     },
   };
+}
+
+/** With the parameter that is not finite, where one is. */
+function named(error: NumericsError, parameters: Parameters): NumericsError {
+  const broken = [...parameters].find(([, { data }]) => !allFinite(data));
+  if (broken === undefined) return error;
+  const [tensor] = broken;
+  return new NumericsError(`${error.message}: ${tensor} holds numbers that are not finite`, { tensor, cause: error });
 }
 
 function checkRequest({ samples, maxTokens, temperature }: GenerateRequest): void {

@@ -36,7 +36,7 @@ export function parseModelConfig(json: unknown, path: string): ModelConfig {
   }
   const number = (key: string, fallback?: number): number => {
     const value = source[key] ?? fallback;
-    if (typeof value === 'number' && value > 0) return value;
+    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
     throw new CheckpointError({
       path,
       problem: `${key} must be a positive number, it is ${JSON.stringify(source[key])}`,
@@ -59,11 +59,11 @@ export function parseModelConfig(json: unknown, path: string): ModelConfig {
     headDim: size('head_dim', Math.floor(size('hidden_size') / heads)),
     ropeTheta: ropeTheta(source, path),
     rmsEpsilon: number('rms_norm_eps', 1e-6),
-    tiedEmbeddings: source.tie_word_embeddings === true,
+    tiedEmbeddings: flag(source, 'tie_word_embeddings', path),
     attentionBias: family === 'qwen2' || source.attention_bias === true,
     ...(family === 'llama' && source.attention_bias === true ? { outputBias: true } : {}),
     ...(family === 'llama' && source.mlp_bias === true ? { mlpBias: true } : {}),
-    maxPositions: size('max_position_embeddings', 2048),
+    maxPositions: size('max_position_embeddings', family === 'qwen2' ? 32_768 : 2048),
   };
   refuseUnsupported(source, config, path);
   return config;
@@ -148,6 +148,9 @@ function ropeTheta(source: Record<string, unknown>, path: string): number {
       throw new CheckpointError({ path, problem: `${key} must be an object, it is ${JSON.stringify(rope)}` });
     return rope as Record<string, unknown>;
   });
+  for (const [kind, rope] of Object.entries(parameters))
+    if (typeof rope === 'object' && rope !== null)
+      throw unsupported(path, `rope_parameters by kind of layer (${kind})`, 'Take a model with one set for all layers');
   for (const rope of [parameters, scaling]) {
     const type = rope.rope_type ?? rope.type ?? 'default';
     if (type !== 'default')
@@ -162,8 +165,14 @@ function ropeTheta(source: Record<string, unknown>, path: string): number {
     if (share !== 1) throw unsupported(path, `partial_rotary_factor ${JSON.stringify(share)}`);
   }
   const theta = parameters.rope_theta ?? scaling.rope_theta ?? source.rope_theta ?? 10000;
-  if (typeof theta === 'number' && theta > 0) return theta;
+  if (typeof theta === 'number' && theta > 0 && Number.isFinite(theta)) return theta;
   throw new CheckpointError({ path, problem: `rope_theta must be a positive number, it is ${JSON.stringify(theta)}` });
+}
+
+function flag(source: Record<string, unknown>, key: string, path: string): boolean {
+  const value = source[key] ?? false;
+  if (typeof value === 'boolean') return value;
+  throw new CheckpointError({ path, problem: `${key} must be true or false, it is ${JSON.stringify(value)}` });
 }
 
 function refuseUnsupported(source: Record<string, unknown>, config: ModelConfig, path: string): void {

@@ -31,6 +31,20 @@ export function loadLanguageModel(folder: string): LanguageModel {
       remedy: 'take the tokenizer that the model was trained with',
     });
   }
+  const special = {
+    eos_token_id: tokenizer.stopIds,
+    bos_token_id: [tokenizer.beginId],
+    pad_token_id: [tokenizer.padId],
+  };
+  for (const [name, ids] of Object.entries(special)) {
+    const outside = ids.find((id) => id !== undefined && id >= config.vocabularySize);
+    if (outside !== undefined)
+      throw new CheckpointError({
+        path: folder,
+        problem: `${name} ${outside} is outside its embedding table of ${config.vocabularySize} rows`,
+        remedy: 'correct it in generation_config.json or config.json',
+      });
+  }
   const stored = readSafetensors(folder);
   checkWeights(stored, config, folder);
   const parameters: Parameters = new Map();
@@ -38,6 +52,7 @@ export function loadLanguageModel(folder: string): LanguageModel {
     parameters.set(name, { shape, data: asFloat32(stored.get(name) as StoredTensor, name, folder) });
     stored.delete(name);
   }
+  if (config.tiedEmbeddings) checkTied(stored.get('lm_head.weight'), parameters, folder);
   return { config, parameters, tokenizer };
 }
 
@@ -117,6 +132,25 @@ function checkWeights(stored: ReadonlyMap<string, StoredTensor>, config: ModelCo
       remedy: 'config.json and model.safetensors must come from one model',
     });
   }
+}
+
+/** Transformers leaves two different tables untied, whatever the config says: which model is meant is not to be guessed. */
+function checkTied(head: StoredTensor | undefined, parameters: Parameters, folder: string): void {
+  const table = parameters.get('model.embed_tokens.weight');
+  if (head === undefined || table === undefined) return;
+  const isEqual =
+    head.shape.join() === table.shape.join() &&
+    Buffer.compare(bytesOf(asFloat32(head, 'lm_head.weight', folder)), bytesOf(table.data as Float32Array)) === 0;
+  if (!isEqual)
+    throw new CheckpointError({
+      path: folder,
+      problem: 'tie_word_embeddings is true, but its lm_head.weight is not its model.embed_tokens.weight',
+      remedy: 'set tie_word_embeddings to false in config.json to keep both, or take lm_head.weight out of the weights',
+    });
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function some(names: readonly string[]): string {

@@ -11,7 +11,7 @@ import {
   type PolicyLossName,
   policyLosses,
 } from './losses.ts';
-import { add, and, cast, less, logProbAt, mul, neg, sum } from './ops.ts';
+import { add, and, cast, less, logProbAt, mul, neg, sum, where } from './ops.ts';
 import type { PackedBatch, TokenGroup } from './packing.ts';
 import type { Feeds } from './session.ts';
 import { entropyOf, type MemorySettings, targetFigures } from './target-figures.ts';
@@ -67,7 +67,9 @@ export function policyObjective(config: ModelConfig, objective: PolicyObjective 
       clip_high: mean(cast(and(less(1 + clipping.high, ratio), less(0, advantage)), 'float32')),
     };
     if (objective.klWeight > 0) {
-      const kl = klToReference(logprobs, x.reference, ratio);
+      // Padding (of no list: share 0) has no reference: its difference may be too large for exp, and infinity times a weight of 0 is NaN.
+      const reference = where(less(0, share), x.reference, logprobs);
+      const kl = klToReference(logprobs, reference, ratio);
       metrics.kl_reference = mean(kl);
       loss = add(loss, mul(sum(mul(kl, weight)), objective.klWeight));
     }

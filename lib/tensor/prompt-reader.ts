@@ -17,33 +17,48 @@ export interface PromptReader {
 const PROMPTS_AT_ONCE = 8;
 const PREFILL_STEP = 32;
 
+/** Bytes that reading prompts may hold: of long ones fewer are read together, two at least. */
+const READING_BYTES = 2 ** 30;
+
 /** `order` holds the indices of the prompts, shortest first. What was read of a prompt is kept until a later one is asked for. */
 export function createPromptReader(
   prefill: Computation,
   prompts: readonly Int32Array[],
   order: readonly number[],
-  inverseTemperature: Value,
+  { inverseTemperature, isAlone }: { inverseTemperature: Value; isAlone: boolean },
 ): PromptReader {
   let next = 0;
   let known = new Map<number, ReadPrompt>();
 
+  const emptyFeeds = (count: number, length: number) => ({
+    ids: { shape: [count, length], data: new Int32Array(count * length) },
+    last: { shape: [count], data: new Int32Array(count) },
+    inverseTemperature,
+  });
+
+  /** Few sizes, so that few shapes are compiled; and no prompt is read alone, by kernels for one row that round otherwise, unless the list is. */
+  const nextBatch = (): { some: readonly number[]; count: number; paddedLength: number } => {
+    const of = (count: number): { some: readonly number[]; count: number; paddedLength: number } => {
+      const some = order.slice(next, next + count);
+      const longest = prompts[some[some.length - 1]].length;
+      return { some, count, paddedLength: Math.ceil(longest / PREFILL_STEP) * PREFILL_STEP };
+    };
+    if (isAlone) return of(1);
+    let batch = of(order.length - next <= PROMPTS_AT_ONCE / 2 ? PROMPTS_AT_ONCE / 2 : PROMPTS_AT_ONCE);
+    while (batch.count > 2 && prefill.peakBytes(emptyFeeds(batch.count, batch.paddedLength)) > READING_BYTES)
+      batch = of(batch.count / 2);
+    return batch;
+  };
+
   const readNext = async (): Promise<Map<number, ReadPrompt>> => {
-    const some = order.slice(next, next + PROMPTS_AT_ONCE);
+    const { some, count, paddedLength } = nextBatch();
     next += some.length;
-    // Few shapes are compiled; and no prompt of several is read alone, by kernels for one row that round otherwise.
-    const count = order.length === 1 ? 1 : some.length <= 4 ? 4 : PROMPTS_AT_ONCE;
-    const paddedLength = Math.ceil(prompts[some[some.length - 1]].length / PREFILL_STEP) * PREFILL_STEP;
-    const ids = new Int32Array(count * paddedLength);
-    const last = new Int32Array(count);
+    const feeds = emptyFeeds(count, paddedLength);
     some.forEach((prompt, index) => {
-      ids.set(prompts[prompt], index * paddedLength);
-      last[index] = index * paddedLength + prompts[prompt].length - 1;
+      feeds.ids.data.set(prompts[prompt], index * paddedLength);
+      feeds.last.data[index] = index * paddedLength + prompts[prompt].length - 1;
     });
-    const outputs = await prefill.run({
-      ids: { shape: [count, paddedLength], data: ids },
-      last: { shape: [count], data: last },
-      inverseTemperature,
-    });
+    const outputs = await prefill.run(feeds);
     const all = outputs.probabilities as Float32Array;
     const width = all.length / count;
     return new Map(

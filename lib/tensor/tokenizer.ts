@@ -218,7 +218,7 @@ function chatTemplateOf(folder: string, config: Readonly<Record<string, unknown>
   const template = config.chat_template;
   if (typeof template === 'string') return template;
   if (!Array.isArray(template)) return null;
-  const named = template.find((entry: { name?: string }) => entry.name === 'default') as
+  const named = template.find((entry: { name?: string } | null) => entry?.name === 'default') as
     | { template?: string }
     | undefined;
   return named?.template ?? null;

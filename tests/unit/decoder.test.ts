@@ -82,6 +82,8 @@ describe('a decoder', () => {
       const key: GenerateRequest['key'] = (prompt, sample) => ['test', some[prompt], sample];
       const fewer = await generate({ prompts: some.map((i) => prompts[i]), key }, { threads });
       expect(fewer).toEqual(some.map((i) => together[i]));
+      const alone = await generate({ prompts: prompts.slice(0, 1) }, { threads });
+      expect(alone[0]).toEqual(together[0]);
       const single = await generate({ samples: 1 }, { threads });
       expect(tokensOf(single)).toEqual(tokensOf(together.map((group) => group.slice(0, 1))));
       for (const rows of [2, 3]) expect(await generate({ samples: 1 }, { threads, rows })).toEqual(single);
@@ -162,7 +164,12 @@ describe('a decoder', () => {
     const broken = new Map(model.parameters);
     broken.set('model.norm.weight', { shape: [48], data: new Float32Array(48).fill(Number.NaN) });
     const decoder = createDecoder({ config: model.config, parameters: broken }, { threads: 1 });
-    await expect(decoder.generate(request)).rejects.toThrow(NumericsError);
+    const error = await decoder.generate(request).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(NumericsError);
+    expect(error).toMatchObject({
+      tensor: 'model.norm.weight',
+      message: expect.stringMatching(/: model\.norm\.weight holds numbers that are not finite$/),
+    });
     await decoder.release();
   });
 });

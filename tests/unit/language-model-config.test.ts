@@ -97,6 +97,16 @@ describe('a config.json', () => {
       { rope_theta: '1e4' },
       'config.json: rope_theta must be a positive number, it is "1e4"',
     ],
+    [
+      'a base beyond all numbers',
+      { rope_theta: Number.POSITIVE_INFINITY },
+      'config.json: rope_theta must be a positive number',
+    ],
+    [
+      'parameters by kind of layer',
+      { rope_parameters: { full_attention: { rope_theta: 1e4 }, sliding_attention: { rope_theta: 1e4 } } },
+      'config.json: rope_parameters by kind of layer (full_attention) is not supported',
+    ],
     ['parameters that are none', { rope_parameters: 7 }, 'config.json: rope_parameters must be an object, it is 7'],
     ['another activation', { hidden_act: 'gelu' }, 'config.json: hidden_act "gelu" is not supported'],
     [

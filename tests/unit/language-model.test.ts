@@ -25,6 +25,7 @@ function bytesOf(parameters: Parameters): [string, number[], string][] {
 
 interface Change {
   config?: object;
+  generation?: object;
   weights?: (weights: Map<string, StoredTensor>) => void;
   /** Bytes that are missing at the end of the file of weights. */
   truncate?: number;
@@ -36,6 +37,7 @@ function changed(name: string, change: Change): string {
   cpSync(join(models, name), folder, { recursive: true });
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...change.config }));
+  if (change.generation) writeFileSync(join(folder, 'generation_config.json'), JSON.stringify(change.generation));
   const weights = readSafetensors(folder);
   change.weights?.(weights);
   const bytes = writeSafetensors(weights);
@@ -174,6 +176,26 @@ describe('a model folder', () => {
           w.set('model.norm.weight', { dtype: 'I32', shape: [48], data: new Int32Array(48) }),
       },
       /tensor model\.norm\.weight: it holds I32/,
+    ],
+    [
+      'another output table than the one that it is tied to',
+      {
+        weights: (w: Map<string, StoredTensor>) => {
+          const table = w.get('model.embed_tokens.weight') as StoredTensor;
+          w.set('lm_head.weight', { ...table, data: (table.data as Float32Array).map((x) => -x) });
+        },
+      },
+      /tie_word_embeddings is true, but its lm_head\.weight is not its model\.embed_tokens\.weight/,
+    ],
+    [
+      'a tie that is no flag',
+      { config: { tie_word_embeddings: 'true' } },
+      /tie_word_embeddings must be true or false, it is "true"/,
+    ],
+    [
+      'an end token outside the table',
+      { generation: { eos_token_id: [9999, 2] } },
+      /eos_token_id 9999 is outside its embedding table of 512 rows/,
     ],
   ])('with %s is refused in one message', (_, change, message) => {
     const load = (): unknown => loadLanguageModel(changed('llama', change as Change));

@@ -144,6 +144,22 @@ describe('a policy learner', () => {
     expect(figures.tokens).toBe(39 + 3 * 19);
   });
 
+  it('takes no harm from padding, which has no reference, where the policy is sharp', async () => {
+    const model = load('llama');
+    const sharp = { ...policy, temperature: 0.01, klWeight: 0.05 };
+    const known = await logprobs(model, groups, sharp);
+    const learner = await createPolicyLearner(model, sharp);
+    const figures = await learner.update(
+      scored(known).map(({ prompt, completions }, i) => ({
+        prompt,
+        completions: completions.map((list, j) => ({ ...list, reference: known[i][j] })),
+      })),
+      1e-4,
+    );
+    await learner.release();
+    expect(figures.kl_reference).toBeCloseTo(0, 3);
+  });
+
   it('learns nothing from masked lists', async () => {
     const model = load('llama');
     const learner = await createPolicyLearner(model, policy);
