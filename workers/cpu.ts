@@ -1,4 +1,4 @@
-/** The cpu worker: extraction, scoring, experiments. Its activities run in its own process, several at a time. */
+/** The cpu worker: scoring, experiments. Its activities run in its own process, several at a time. */
 import { activityInfo, Context } from '@temporalio/activity';
 import { withFailures } from '../activities/failures.ts';
 import { cpuActivities } from '../activities/on-cpu.ts';

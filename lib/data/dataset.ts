@@ -1,6 +1,6 @@
 /** A dataset artifact: the canonical tables stored, and opened as readers of a split, its pool and the articles before. */
 import type { StageInput } from '../pipeline/stages.ts';
-import { encodeTable, rowsOf } from '../store/arrow.ts';
+import { encodeTable, rowsInTurns } from '../store/arrow.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { MadeBy, Ref } from '../store/ref.ts';
 import type { CanonicalTables } from './canonical.ts';
@@ -68,7 +68,7 @@ export function writeDataset(
 /** Reads a dataset back. Throws ArtifactCorrupt, DataError. */
 export async function openDataset(artifacts: Artifacts, ref: Ref<'dataset'>): Promise<Dataset> {
   const table = async <Row extends object>(name: (typeof names)[number]): Promise<Row[]> =>
-    rowsOf<Row>(schemas[name], await artifacts.read(ref, `${name}.arrow`));
+    rowsInTurns<Row>(schemas[name], await artifacts.read(ref, `${name}.arrow`));
   return datasetOf({
     signals: await table<SignalRow>('signals'),
     articles: await table('articles'),

@@ -1,7 +1,7 @@
 /** What steps read from outside the store: model folders and sources. Their fingerprints are part of the cache key. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Outside } from './cache-key.ts';
@@ -70,14 +70,15 @@ async function fileDigest(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Files under `path` (or itself), sorted; none when there is nothing: the stage says so, better than the cache could. */
-async function filesOf(path: string): Promise<string[]> {
+/** Files under `path` (or itself), through links, sorted; none when there is nothing: the stage says so, better than the cache could. */
+async function filesOf(path: string, within: readonly string[] = []): Promise<string[]> {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return [];
   if (stat.isFile()) return [path];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+  // A link to a folder that it lies in would never end.
+  const folder = await realpath(path);
+  if (within.includes(folder)) return [];
+  const names = await readdir(path);
+  const files = await Promise.all(names.map((name) => filesOf(join(path, name), [...within, folder])));
+  return files.flat().sort();
 }

@@ -66,7 +66,9 @@ const memorySettings = z.strictObject({
     ),
   targetsAtOnce: positive
     .optional()
-    .describe('tokens to be predicted whose logits are in memory at the same time; not set: as many as take 64 MiB'),
+    .describe(
+      'tokens to be predicted whose logits are in memory at the same time; not set: as many as take 256 MiB (64 with recompute)',
+    ),
   bytes: positive
     .optional()
     .describe(

@@ -1,4 +1,5 @@
 /** Tables as Arrow IPC with zstd. A table's columns are declared once (data/tables.ts); rows go in and come out as plain objects. */
+import { setImmediate } from 'node:timers/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import {
   Bool,
@@ -137,10 +138,23 @@ export function decodeTable(schema: TableSchema, bytes: Uint8Array): Table {
 
 /** Rows of a table as plain objects, in order. Lists come as arrays or typed arrays, times as numbers. */
 export function rowsOf<Row extends object>(schema: TableSchema, bytes: Uint8Array): Row[] {
-  const table = decodeTable(schema, bytes);
+  return decodeTable(schema, bytes).batches.flatMap((batch) => rowsOfBatch<Row>(schema, batch));
+}
+
+/** The same of a table that may be large: between batches others have their turn, heartbeats among them. */
+export async function rowsInTurns<Row extends object>(schema: TableSchema, bytes: Uint8Array): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const batch of decodeTable(schema, bytes).batches) {
+    for (const row of rowsOfBatch<Row>(schema, batch)) rows.push(row);
+    await setImmediate();
+  }
+  return rows;
+}
+
+function rowsOfBatch<Row extends object>(schema: TableSchema, batch: RecordBatch): Row[] {
   const names = Object.keys(schema.columns);
-  const columns = names.map((name) => values(table.getChild(name) as Vector, schema.columns[name]));
-  return Array.from({ length: table.numRows }, (_, row) => {
+  const columns = names.map((name) => values(batch.getChild(name) as Vector, schema.columns[name]));
+  return Array.from({ length: batch.numRows }, (_, row) => {
     const of: Record<string, unknown> = {};
     for (let i = 0; i < names.length; i++) of[names[i]] = columns[i][row];
     return of as Row;

@@ -5,7 +5,7 @@ import { type PackedBatch, packGroups, type TokenGroup } from './packing.ts';
 import type { Feeds } from './session.ts';
 
 export interface MicroBatchSettings {
-  /** Tokens of a micro-batch at most (one group at least). Default: 4,096, fewer where activations would take more than 512 MiB. */
+  /** Tokens of a micro-batch at most (one group at least). Default: 4,096, fewer where activations would take more than 512 MiB and more than parameters and moments do. */
   microBatchTokens?: number;
   /**
    * Bytes that a step may take: parameters, their moments and gradients, and what a run of a micro-batch holds. Default: half of what this
@@ -48,7 +48,7 @@ export function microBatches(
     const step = estimate(feeds[0], feeds.length);
     const total = withMargin(step);
     const isSmallest = batches.length === groups.length || tokens <= LEAST_TOKENS;
-    const isHandy = settings.microBatchTokens !== undefined || step.activations <= HANDY_BYTES;
+    const isHandy = settings.microBatchTokens !== undefined || step.activations <= Math.max(HANDY_BYTES, step.held);
     if (total <= limit && (isSmallest || isHandy)) return { batches, feeds };
     if (isSmallest) throw tooLarge(step, limit, batches[0]);
   }
@@ -57,7 +57,10 @@ export function microBatches(
 const MOST_TOKENS = 4096;
 const LEAST_TOKENS = 64;
 
-/** Larger micro-batches are no faster: activations leave the processor's caches all the same. */
+/**
+ * Larger micro-batches are no faster: activations leave the processor's caches all the same. Of a large model they are: each one more costs
+ * a gradient of its own, written, read and added.
+ */
 const HANDY_BYTES = 2 ** 29;
 
 /** What resident memory was above the estimate at most (docs/performance.md): freed memory that the allocator keeps. */

@@ -12,7 +12,7 @@ export interface MemorySettings {
   recompute?: boolean;
   /**
    * Targets whose logits are in memory at the same time; their logits are then computed again for the gradient. Default: all where their
-   * logits take 64 MiB at most, else as many as take 64 MiB.
+   * logits take 256 MiB at most (64 with `recompute`), else as many as take that.
    */
   targetsAtOnce?: number;
 }
@@ -42,7 +42,7 @@ export function targetFigures(
   });
   const [targets] = x.source.shape;
   const widest = Math.max(...outputs.map(({ rows }) => rows));
-  const atOnce = Math.min(targets, targetsAtOnce ?? automatic(widest));
+  const atOnce = Math.min(targets, targetsAtOnce ?? automatic(widest, recompute ? 2 ** 26 : 2 ** 28));
   const chunk = (start: number, end: number): Tensor[] => {
     const part = (fed: Tensor): Tensor => slice(fed, 0, start, end);
     const hidden = outputs.map((output) => part(output.hidden));
@@ -68,9 +68,9 @@ export function targetFigures(
   );
 }
 
-/** As many targets as their logits take 64 MiB, in multiples of 64 where that is not too coarse. */
-function automatic(vocabulary: number): number {
-  const targets = Math.max(1, Math.floor(2 ** 24 / vocabulary));
+/** As many targets as their logits take `bytes`, in multiples of 64 where that is not too coarse. */
+function automatic(vocabulary: number, bytes: number): number {
+  const targets = Math.max(1, Math.floor(bytes / 4 / vocabulary));
   return targets > 64 ? targets - (targets % 64) : targets;
 }
 

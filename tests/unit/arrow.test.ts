@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeTable, rowsOf, type TableSchema } from '../../lib/store/arrow.ts';
+import { encodeTable, rowsInTurns, rowsOf, type TableSchema } from '../../lib/store/arrow.ts';
 
 const schema: TableSchema = { name: 'numbers', columns: { value: 'number', note: 'text?' } };
 const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
@@ -14,13 +14,14 @@ function prefixes(bytes: Uint8Array): bigint[] {
 }
 
 describe('tables as Arrow', () => {
-  it('come back as they went in, across batches', () => {
+  it('come back as they went in, across batches', async () => {
     const rows = Array.from({ length: 20_000 }, (_, i) => ({
       value: i / 3,
       note: i % 5 === 0 ? null : `note ${i % 7}`,
     }));
     expect(rowsOf(schema, encodeTable(schema, rows))).toEqual(rows);
     expect(rowsOf(schema, encodeTable(schema, []))).toEqual([]);
+    expect(await rowsInTurns(schema, encodeTable(schema, rows))).toEqual(rows);
   });
 
   it('hold any text, half a surrogate pair as U+FFFD', () => {
