@@ -15,6 +15,7 @@ export function checkTables(tables: CanonicalTables, source: SourceSettings, now
   const problems = [
     ...quarantineShare(tables, source),
     ...emptyFields(tables),
+    ...unspacedScripts(tables),
     ...duplicates(tables),
     ...unknownReferences(tables),
     ...wrongDates(tables, nowMs),
@@ -138,6 +139,17 @@ function emptyFields({ articles, signals, impressions, examples }: CanonicalTabl
       'examples have no reader',
       ({ split }) => split,
     ),
+  ];
+}
+
+/** Words are told apart by spaces, in key phrases, judge and encoder: of a title without any they would be one word. */
+function unspacedScripts({ articles }: CanonicalTables): string[] {
+  const unspaced =
+    /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+  const written = articles.filter(({ title }) => unspaced.test(title));
+  if (written.length <= articles.length / 2) return [];
+  return [
+    `most titles are in a script that puts no spaces between words (the first: ${written[0].title}), which is not supported: put spaces between the words of titles, abstracts and signals`,
   ];
 }
 

@@ -19,7 +19,7 @@ export const methodNames: Record<string, { title: string; group: string }> = {
   nrhub: { title: 'NRHUB', group: 'trained baseline' },
   pinsage: { title: 'PinSage', group: 'trained baseline' },
   hstu: { title: 'HSTU', group: 'trained baseline' },
-  warmstart: { title: 'Warm start (prompt-only analogue)', group: 'newshound' },
+  warmstart: { title: 'Teacher before reinforcement learning', group: 'newshound' },
   teacher: { title: 'Teacher, Dr. GRPO', group: 'newshound' },
   undistilled: { title: 'Student, not distilled', group: 'newshound' },
   supervised: { title: 'Student, supervised', group: 'newshound' },

@@ -38,6 +38,11 @@ describe('the data checks', () => {
       { signals: first(signals, { text: null as unknown as string }) },
       /signals have no text \(the first: reader /,
     ],
+    [
+      'titles without spaces between words',
+      { articles: articles.map((row) => ({ ...row, title: '東京で地震が発生' })) },
+      /most titles are in a script that puts no spaces between words \(the first: 東京で地震が発生\), which is not supported/,
+    ],
     ['a duplicate article', { articles: [...articles, articles[0]] }, /articles have an id that another has/],
     ['a duplicate pool row', { pool: [...pool, pool[0]] }, /1 of \d+ pool rows are twice in a pool/],
     [

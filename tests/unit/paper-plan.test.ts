@@ -15,12 +15,12 @@ describe('the plan of a paper run', () => {
   it('of profile full fits into six hours: three seeds in two worlds, 2,000 test readers in each', () => {
     const plan = planned('full');
     expect(plan.lanes.map(({ world, seed }) => `${world} ${seed}`)).toEqual([
-      '2026 1',
-      '2027 1',
-      '2026 2',
-      '2027 2',
-      '2026 3',
-      '2027 3',
+      '2028 1',
+      '2029 1',
+      '2028 2',
+      '2029 2',
+      '2028 3',
+      '2029 3',
     ]);
     expect(plan.source.testReaders).toBe(2000);
     expect(plan.shrunk).toEqual([]);
