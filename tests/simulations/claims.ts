@@ -112,6 +112,18 @@ export const verdicts: Scenario[] = [
   },
 ];
 
+/** As many claims as the paper's page has: Holm's first step asks for p below .002, far out in the tail of an approximation. */
+export const largeFamilies: Scenario[] = mixtures.slice(0, 4).map((sources) => ({
+  what: `family of 24 claims without any effect, error from ${sources.what}: one holds or does not hold`,
+  promised: 0.05,
+  is: 'at most',
+  replicate: (draw) => {
+    const names = Array.from({ length: 24 }, (_, i) => String(i));
+    const rows = names.flatMap((claim) => measured(draw, sources, 0).map((row) => ({ claim, ...row })));
+    return judgeClaims(rows, names).some(({ verdict }) => verdict !== 'cannot be told at this n');
+  },
+}));
+
 /** For mixtures[1]: standard error √(1/2) over two worlds, 2 · (30 - 1) degrees of freedom. */
 const DETECTABLE_BY_READERS = detectable();
 
