@@ -58,8 +58,11 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
         for (const { uses, outputs, facts } of arm.steps) {
           if (outputs['rate']) rates.push({ ...lane, rate: await json<ServingRate>(outputs['rate'], 'rate.json') });
           if (outputs['experiment']) {
-            const { readers, srmP, metrics } = await json<Experiment>(outputs['experiment'], 'experiment.json');
-            beside.experiments.push({ ...lane, readers, srmP, metrics });
+            const { readers, coldReaders, srmP, metrics } = await json<Experiment>(
+              outputs['experiment'],
+              'experiment.json',
+            );
+            beside.experiments.push({ ...lane, readers, coldReaders, srmP, metrics });
           }
           if (uses === 'extract' && arm.arm === 'main') beside.data.push({ ...lane, facts });
           if (uses === 'clean' && arm.arm === 'main') beside.cleaning.push({ ...lane, facts });

@@ -115,6 +115,7 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
       const experiment: Experiment = {
         ...conclusion,
         readers: state.readers,
+        coldReaders: state.coldReaders,
         srmP: state.srmP,
         metrics: Object.fromEntries(
           Object.entries(state.metrics).map(([name, { control, treatment, relative, p }]) => [

@@ -24,7 +24,7 @@ interface ReaderTotals {
 export function experimentState(
   exposures: readonly Exposure[],
   finished: boolean,
-): ExperimentState & { metrics: Record<string, Comparison> } {
+): ExperimentState & { metrics: Record<string, Comparison>; coldReaders: Record<Arm, number> } {
   const totals = [...readerTotals(exposures).values()];
   const ofArm = (arm: Arm): ReaderTotals[] => totals.filter((reader) => reader.arm === arm);
   const treatment = ofArm('treatment');
@@ -45,6 +45,7 @@ export function experimentState(
   return {
     finished,
     readers: { control: control.length, treatment: treatment.length },
+    coldReaders: { control: cold(control).length, treatment: cold(treatment).length },
     srmP: srmP([control.length, treatment.length], [0.5, 0.5]),
     metrics: withFigures({
       dau: compareArms(attendance(treatment), attendance(control)),

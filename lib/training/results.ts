@@ -78,6 +78,8 @@ export interface Experiment {
   reasons: string[];
   decidedBy: string;
   readers: { control: number; treatment: number };
+  /** Of these. */
+  coldReaders: { control: number; treatment: number };
   srmP: number;
   metrics: Record<string, { control: number; treatment: number; relative: Interval; p: number }>;
   days: {

@@ -123,6 +123,7 @@ describe('the A/B tests of all lanes', () => {
       world: 1,
       seed,
       readers: { control: 10, treatment: 10 },
+      coldReaders: { control: 3, treatment: 4 },
       srmP: 1,
       metrics: { ctr: change(mean, half), dau: change(0, 0.1) },
     });
@@ -131,7 +132,7 @@ describe('the A/B tests of all lanes', () => {
     expect(ctr).toMatchObject({ verdict: 'holds', readers: { control: 20, treatment: 20, lanes: 2, broken: 0 } });
     expect(dau.verdict).toBe('cannot be told at this n');
     expect(ctr.change?.detectable).toBeGreaterThan(0);
-    expect(cold).toMatchObject({ change: null, verdict: 'not measured' });
+    expect(cold).toMatchObject({ change: null, verdict: 'not measured', readers: { control: 6, treatment: 8 } });
     const broken = { ...experiment(3, 5, 0.01), srmP: 1e-5 };
     const [, without] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2), broken], 0.05);
     expect(without).toEqual({ ...ctr, readers: { ...ctr.readers, broken: 1 } });

@@ -20,11 +20,15 @@ const SRM_THRESHOLD = 0.001;
  */
 export function abTests(all: Beside['experiments'], significance: number): AbTest[] {
   const experiments = all.filter(({ srmP }) => srmP >= SRM_THRESHOLD);
-  const readers = {
-    control: experiments.reduce((sum, one) => sum + one.readers.control, 0),
-    treatment: experiments.reduce((sum, one) => sum + one.readers.treatment, 0),
-    lanes: experiments.length,
-    broken: all.length - experiments.length,
+  const readersOf = (metric: string): AbTest['readers'] => {
+    const counts = experiments.map((one) => (metric === 'cold_dau' ? one.coldReaders : one.readers));
+    const sum = (arm: 'control' | 'treatment'): number => counts.reduce((total, count) => total + count[arm], 0);
+    return {
+      control: sum('control'),
+      treatment: sum('treatment'),
+      lanes: experiments.length,
+      broken: all.length - experiments.length,
+    };
   };
   const changes = metrics.map(({ metric }) =>
     combined(experiments.flatMap((one) => one.metrics[metric]?.relative ?? [])),
@@ -32,6 +36,7 @@ export function abTests(all: Beside['experiments'], significance: number): AbTes
   const adjusted = holm(changes.map((change) => change?.p ?? 1).filter((_, i) => changes[i] !== null));
   return metrics.map((spec, i): AbTest => {
     const change = changes[i];
+    const readers = readersOf(spec.metric);
     if (change === null) return { ...spec, change, readers, verdict: 'not measured' };
     const p = adjusted[changes.slice(0, i).filter((before) => before !== null).length];
     return { ...spec, change: { ...change, p }, readers, verdict: verdictOf(change.relative.mean, p, significance) };

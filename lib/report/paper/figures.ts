@@ -21,7 +21,7 @@ interface OfLane {
 
 /** What stands beside the readers' figures. */
 export interface Beside {
-  experiments: (OfLane & Pick<Experiment, 'readers' | 'srmP' | 'metrics'>)[];
+  experiments: (OfLane & Pick<Experiment, 'readers' | 'coldReaders' | 'srmP' | 'metrics'>)[];
   /** Facts of the step extract of the main arm. */
   data: (OfLane & { facts: Record<string, Json> })[];
   /** Facts of the step clean of the main arm. */
@@ -93,7 +93,7 @@ export interface AbTest {
   paper: string;
   /** Null: no test was run, or it had too few clicks. */
   change: AbChange | null;
-  /** Of `lanes` tests together: lanes of a world have the same readers, split anew. `broken`: tests left out, their split was not as planned. */
+  /** Whom the metric is of, in `lanes` tests together: lanes of a world have the same readers, split anew. `broken`: tests left out, their split was not as planned. */
   readers: { control: number; treatment: number; lanes: number; broken: number };
   verdict: Verdict;
 }

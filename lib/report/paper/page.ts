@@ -251,7 +251,7 @@ function cleaningSection({ results: { cleaning } }: PaperFigures): string {
 }
 
 function abTestSection({ results: { abTest } }: PaperFigures): string {
-  const rows = abTest.flatMap(({ metric, words, paper, change, readers, verdict }) => {
+  const rows = abTest.flatMap(({ words, paper, change, readers, verdict }) => {
     if (change === null) return [];
     const { relative, p, alwaysValidP, detectable } = change;
     return [
@@ -262,9 +262,7 @@ function abTestSection({ results: { abTest } }: PaperFigures): string {
         shown(p),
         shown(alwaysValidP),
         percent(detectable),
-        metric === 'cold_dau'
-          ? 'the cold among them'
-          : `${readers.treatment.toLocaleString('en')} v ${readers.control.toLocaleString('en')}`,
+        `${readers.treatment.toLocaleString('en')} v ${readers.control.toLocaleString('en')}`,
         `**${verdict}**`,
       ],
     ];
