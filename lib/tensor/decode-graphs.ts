@@ -23,8 +23,8 @@ import type { Tensor } from './graph.ts';
 
 /**
  * Prompts, padded on the right. Fed: ids int32 [prompts, length], last int32 [prompts] (row of the last token among prompts · length),
- * inverseTemperature [1]. Yields probabilities [prompts, vocabulary] of the next token, and for each layer key.L and value.L
- * [prompts, keyValueHeads, length, headDim].
+ * inverseTemperature [1]. Yields probabilities [prompts, vocabulary] of the next token, and for each layer key.L [prompts, keyValueHeads,
+ * headDim, length] and value.L [prompts, keyValueHeads, length, headDim]: each as the products of every step to come read it.
  */
 export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, inverseTemperature }: Traced): Traced {
   const [prompts, length] = ids.shape;
@@ -35,7 +35,7 @@ export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, invers
   const positions = broadcastTo(reshape(order, [1, length]), [prompts, length]);
   const attention: Attention = (layer, queries, keys, values) => {
     const [key, value] = [splitHeads(keys, config), splitHeads(values, config)];
-    cache[`key.${layer}`] = key;
+    cache[`key.${layer}`] = transpose(key, [0, 1, 3, 2]);
     cache[`value.${layer}`] = value;
     return groupedAttention(config, queries, key, value, bias);
   };
@@ -46,8 +46,8 @@ export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, invers
 /**
  * One token of each list. Lists stand in slots: slots · width rows, and the rows of a slot share a prompt. Fed: ids and positions int32
  * [rows, 1]; promptBias [slots, promptLength] and ownBias [rows, ownLength], 0 where the cache is filled, -1e9 elsewhere; for each
- * layer promptKey.L and promptValue.L [slots, keyValueHeads, promptLength, headDim], ownKey.L and ownValue.L [slots, keyValueHeads,
- * width, ownLength, headDim]; inverseTemperature [1]. Yields probabilities [rows, vocabulary], key.L and value.L [rows, keyValueHeads · headDim].
+ * layer promptValue.L [slots, keyValueHeads, promptLength, headDim] and ownValue.L [slots, keyValueHeads, width, ownLength, headDim],
+ * promptKey.L and ownKey.L the same with headDim before the length; inverseTemperature [1]. Yields probabilities [rows, vocabulary], key.L and value.L [rows, keyValueHeads · headDim].
  */
 export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
   const { ids, positions, promptBias, ownBias, inverseTemperature } = fed;
@@ -72,11 +72,11 @@ export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
     fresh[`value.${layer}`] = reshape(values, [rows, -1]);
     const [query, key, value] = [bySlot(queries, shared), bySlot(keys, 1), bySlot(values, 1)];
     const onPrompt = add(
-      matmul(reshape(query, [...together, headDim]), fed[`promptKey.${layer}`], { transB: true, scale }),
+      matmul(reshape(query, [...together, headDim]), fed[`promptKey.${layer}`], { scale }),
       reshape(promptBias, [slots, 1, 1, promptLength]),
     );
     const onOwn = add(
-      matmul(query, fed[`ownKey.${layer}`], { transB: true, scale }),
+      matmul(query, fed[`ownKey.${layer}`], { scale }),
       reshape(ownBias, [slots, 1, width, 1, ownLength]),
     );
     const onSelf = matmul(query, key, { transB: true, scale });

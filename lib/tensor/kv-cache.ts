@@ -1,12 +1,13 @@
 /**
  * What attention remembers of the lists in hand. Rows are grouped in slots of equal width; the rows of a slot share one prompt, whose
- * keys and values are held once a slot. A row holds a list, each at its own length; what nobody stands on is padding.
+ * keys and values are held once a slot. A row holds a list, each at its own length; what nobody stands on is padding. Keys lie by dimension,
+ * [headDim, length], and values by position, [length, headDim]: no product of a step has to turn them first.
  */
 import type { TensorData } from './graph.ts';
 import type { ModelConfig } from './language-model-config.ts';
 import type { Value } from './session.ts';
 
-/** Keys and values of one prompt in the outputs of a prefill: entry `index` of key.L and value.L [prompts, keyValueHeads, paddedLength, headDim]. */
+/** Keys and values of one prompt in the outputs of a prefill: entry `index` of key.L [prompts, keyValueHeads, headDim, paddedLength] and value.L [prompts, keyValueHeads, paddedLength, headDim]. */
 export interface PromptMemory {
   index: number;
   length: number;
@@ -62,8 +63,9 @@ export function createKvCache(config: ModelConfig, shape: CacheShape): KvCache {
     kinds.map((kind) => [kind.toLowerCase(), new Float32Array(rows * keyValueHeads * headDim)]),
   );
   for (const kind of kinds) {
-    feeds[`prompt${kind}`] = filled([slots, keyValueHeads, promptLength, headDim], 0);
-    feeds[`own${kind}`] = filled([slots, keyValueHeads, width, ownLength, headDim], 0);
+    const [ofPrompt, ofOwn] = [promptLength, ownLength].map((n) => (isKey(kind) ? [headDim, n] : [n, headDim]));
+    feeds[`prompt${kind}`] = filled([slots, keyValueHeads, ...ofPrompt], 0);
+    feeds[`own${kind}`] = filled([slots, keyValueHeads, width, ...ofOwn], 0);
   }
   const results = { probabilities: new Float32Array(rows * vocabularySize), ...slices };
   const slotOf = (row: number): number => Math.floor(row / width);
@@ -84,10 +86,14 @@ export function createKvCache(config: ModelConfig, shape: CacheShape): KvCache {
         const target = feeds[`prompt${kind}`].data;
         for (let head = 0; head < keyValueHeads; head++) {
           const from = (index * keyValueHeads + head) * paddedLength * headDim;
-          target.set(
-            source.subarray(from, from + length * headDim),
-            (slot * keyValueHeads + head) * promptLength * headDim,
-          );
+          const at = (slot * keyValueHeads + head) * promptLength * headDim;
+          if (!isKey(kind)) target.set(source.subarray(from, from + length * headDim), at);
+          else
+            for (let d = 0; d < headDim; d++)
+              target.set(
+                source.subarray(from + d * paddedLength, from + d * paddedLength + length),
+                at + d * promptLength,
+              );
         }
       }
     },
@@ -101,9 +107,10 @@ export function createKvCache(config: ModelConfig, shape: CacheShape): KvCache {
         for (let row = 0; row < rows; row++) {
           if (times[row] < 0) continue;
           for (let head = 0; head < keyValueHeads; head++) {
-            const at = (placeOf(row, head) * ownLength + times[row]) * headDim;
+            const [at, step] = isKey(kind) ? [times[row], ownLength] : [times[row] * headDim, 1];
+            const list = placeOf(row, head) * ownSize;
             for (let i = 0, from = (row * keyValueHeads + head) * headDim; i < headDim; i++)
-              target[at + i] = source[from++];
+              target[list + at + i * step] = source[from++];
           }
         }
       }
@@ -122,6 +129,10 @@ export function createKvCache(config: ModelConfig, shape: CacheShape): KvCache {
       for (const kind of kinds) copy(`prompt${kind}`, promptSize, slotOf(row), fromSlot);
     },
   };
+}
+
+function isKey(kind: string): boolean {
+  return kind.startsWith('Key');
 }
 
 /** Added to the scores of places that hold nothing. */
