@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { cacheKey } from '../lib/pipeline/cache-key.ts';
 import { codeDigest, createSourceReader } from '../lib/pipeline/code-digest.ts';
 import { outsideOf } from '../lib/pipeline/outside.ts';
-import { stageNames, type StageName, type StageOutput, stages } from '../lib/pipeline/stages.ts';
+import { type StageInput, stageNames, type StageName, type StageOutput, stages } from '../lib/pipeline/stages.ts';
+import type { ServedModel } from '../lib/serving/served.ts';
+import { readPointer, servingPointer } from '../lib/store/pointers.ts';
 import { ArtifactMissing } from '../lib/errors.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import type { ControlActivities } from '../workflows/activities.ts';
@@ -28,6 +30,13 @@ interface RunRecord {
 export function createCacheActivities(deps: Pick<Deps, 'artifacts' | 'modelsFolder'>, root: string): ControlActivities {
   const { artifacts } = deps;
   const digests = stageDigests(root);
+  /** Of a promotion: only while it is served what was promoted. */
+  const isStillTrue = async ({ stage, inputs }: StageInput, { output }: StepRecord): Promise<boolean> => {
+    if (stage !== 'promote' || output.facts['outcome'] !== 'promoted') return true;
+    const serving = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
+    return serving?.value.student.digest === inputs['student']?.digest;
+  };
+
   return {
     async lookupStep(asked) {
       const code = digests[asked.stage];
@@ -36,7 +45,10 @@ export function createCacheActivities(deps: Pick<Deps, 'artifacts' | 'modelsFold
       if (outside === null) return { key: null, code, output: null, seconds: 0 };
       const key = cacheKey(input, outside);
       const record = (await artifacts.getDocument(stepDocument(key))) as StepRecord | null;
-      const usable = record !== null && (await allStored(deps, Object.values(record.output.outputs)));
+      const usable =
+        record !== null &&
+        (await allStored(deps, Object.values(record.output.outputs))) &&
+        (await isStillTrue(input, record));
       return { key, code, output: usable ? record.output : null, seconds: record?.seconds ?? 0 };
     },
 
@@ -74,14 +86,10 @@ function stageDigests(root: string): Record<StageName, string> {
   >;
 }
 
+/** With every file: what a person deleted because it was damaged is made again. */
 async function allStored({ artifacts }: Pick<Deps, 'artifacts'>, refs: readonly Ref[]): Promise<boolean> {
-  try {
-    await Promise.all(refs.map((ref) => artifacts.manifest(ref)));
-    return true;
-  } catch (error) {
-    if (error instanceof ArtifactMissing) return false;
-    throw error;
-  }
+  const stored = await Promise.all(refs.map((ref) => artifacts.isStored(ref)));
+  return stored.every(Boolean);
 }
 
 function stepDocument(key: string): string {

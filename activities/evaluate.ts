@@ -241,7 +241,7 @@ function outputOf(evaluation: Ref<'evaluation'>, { readers, ranking, gate, diffe
       reward_gain_low: reward?.low ?? null,
       reward_gain_high: reward?.high ?? null,
     },
-    headline: `recall@10 of ${readers} test readers: warm start ${warmstart}, teacher ${teacher}, student ${student}; the gate is ${gate.passed ? 'passed' : 'not passed'}`,
+    headline: `recall@10 of ${readers} test readers: before reinforcement learning ${warmstart}, teacher ${teacher}, student ${student}; the gate is ${gate.passed ? 'passed' : 'not passed'}`,
   };
 }
 

@@ -19,8 +19,20 @@ export interface FailureReport {
  */
 export type Retry = 'never' | 'until it works' | 'few';
 
-/** Attempts of a call that fails for an unknown reason. */
-const fewAttempts = 3;
+/** Failures of a call for an unknown reason, after which it is given up. */
+const fewFailures = 3;
+
+/**
+ * Counts events of a call in this process. Temporal's attempts are no such count: they grow in an outage, or with every restart of a worker.
+ */
+export function createCounter(): (call: string) => number {
+  const counts = new Map<string, number>();
+  return (call) => {
+    const count = (counts.get(call) ?? 0) + 1;
+    counts.set(call, count);
+    return count;
+  };
+}
 
 export function reportFailure(error: unknown): FailureReport {
   const known = error instanceof Error ? error : new Error(String(error));
@@ -31,9 +43,9 @@ export function reportFailure(error: unknown): FailureReport {
   return { type: known.name, message: known.message, stack: known.stack ?? '', retry: retryOf(known), causes };
 }
 
-/** The failure that an activity throws. `attempt` counts from 1. */
-export function toTemporalFailure(report: FailureReport, attempt: number): ApplicationFailure {
-  const nonRetryable = report.retry === 'never' || (report.retry === 'few' && attempt >= fewAttempts);
+/** The failure that an activity throws. `count`: called where the reason is unknown; how often that was so, this time included. */
+export function toTemporalFailure(report: FailureReport, count: () => number): ApplicationFailure {
+  const nonRetryable = report.retry === 'never' || (report.retry === 'few' && count() >= fewFailures);
   const failure = ApplicationFailure.create({
     type: report.type,
     message: report.causes.length > 0 ? `${report.message} [caused by ${report.causes.join(' ← ')}]` : report.message,
@@ -43,8 +55,9 @@ export function toTemporalFailure(report: FailureReport, attempt: number): Appli
   return failure;
 }
 
-/** Wraps activities that run in the worker's own process, so that what they throw becomes a Temporal failure. */
-export function withFailures<T extends object>(activities: T, attempt: () => number): T {
+/** Wraps activities that run in the worker's own process, so that what they throw becomes a Temporal failure. `call` names the one that runs. */
+export function withFailures<T extends object>(activities: T, call: () => string): T {
+  const counted = createCounter();
   return Object.fromEntries(
     Object.entries(activities).map(([name, run]: [string, (...args: unknown[]) => Promise<unknown>]) => [
       name,
@@ -53,7 +66,7 @@ export function withFailures<T extends object>(activities: T, attempt: () => num
           return await run(...args);
         } catch (error) {
           if (error instanceof CancelledFailure || error instanceof TemporalFailure || isAbort(error)) throw error;
-          throw toTemporalFailure(reportFailure(error), attempt());
+          throw toTemporalFailure(reportFailure(error), () => counted(call()));
         }
       },
     ]),

@@ -54,7 +54,7 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
       for (const [i, arm] of arms.entries()) {
         progress(i / arms.length, `reading arm ${arm.arm}`);
         const lane = { world: arm.world ?? NO_WORLD, seed: arm.seed };
-        rows.push(...(await rowsOfArm(arm)));
+        for (const row of await rowsOfArm(arm)) rows.push(row);
         for (const { uses, outputs, facts } of arm.steps) {
           if (outputs['rate']) rates.push({ ...lane, rate: await json<ServingRate>(outputs['rate'], 'rate.json') });
           if (outputs['experiment']) {

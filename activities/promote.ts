@@ -9,11 +9,11 @@ import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { type Audience, replayAudience, worldAudience } from '../lib/serving/audience.ts';
 import { askRecall } from '../lib/serving/client.ts';
 import { dailyFigures, experimentState } from '../lib/serving/experiment-log.ts';
-import { type ServedModel, servingPointer } from '../lib/serving/served.ts';
+import type { ServedModel } from '../lib/serving/served.ts';
 import type { RecallPath } from '../lib/serving/service.ts';
 import { type ArmRecall, type Exposure, habitsAfter, simulateDay } from '../lib/serving/simulation.ts';
 import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
-import { readPointer, swapPointer } from '../lib/store/pointers.ts';
+import { readPointer, servingPointer, swapPointer } from '../lib/store/pointers.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import type { Experiment } from '../lib/training/results.ts';
 import type { CurrentServing, DayResult, PromoteActivities } from '../workflows/activities.ts';
@@ -84,7 +84,10 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
         },
         clickProbabilities: audience.clickProbabilities,
         concurrency: CONCURRENCY,
-        progress: (fraction) => deps.progress(fraction, `day ${day}: ${Math.round(100 * fraction)} % of the readers`),
+        progress: (fraction) => {
+          servers.keep(experimentOf(input));
+          deps.progress(fraction, `day ${day}: ${Math.round(100 * fraction)} % of the readers`);
+        },
       });
       signal.throwIfAborted();
       treated.check();

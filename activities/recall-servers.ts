@@ -16,6 +16,8 @@ export interface ArmServer {
 export interface RecallServers {
   /** The server of an order, started unless it runs. Throws ServerStartFailed; RecallServerEnded where another try may work. */
   of(experiment: string, order: Order): Promise<ArmServer>;
+  /** The servers of an experiment are in use: they are not idle. */
+  keep(experiment: string): void;
   /** Ends the servers of an experiment; none are no error. */
   stop(experiment: string): Promise<void>;
 }
@@ -66,6 +68,9 @@ export function createRecallServers(): RecallServers {
       kept.set(key, server);
       server.ready.catch(() => void end(key));
       return server.ready;
+    },
+    keep(experiment) {
+      for (const [key, { idle }] of kept) if (key.startsWith(`${experiment} `)) idle.refresh();
     },
     async stop(experiment) {
       await Promise.all([...kept.keys()].filter((key) => key.startsWith(`${experiment} `)).map(end));

@@ -36,6 +36,11 @@ export async function startRun(client: Client, plan: Plan | PaperPlan, say: Say)
     say.line('The run that was under way had other settings: it is ended, what its steps have finished is reused');
     await client.workflow.getHandle(id).terminate('replaced by a run with other settings');
   }
+  const scheduled = await scheduledRun(client, plan, id);
+  if (scheduled !== null)
+    throw new RunFailed(
+      `a run that its schedule began is under way (workflow ${scheduled}). Wait for it (newshound status), or end it in the Temporal UI: two at once would take the tensor worker from each other`,
+    );
   try {
     await client.workflow.start('arms' in plan ? 'paper' : 'pipeline', pipelineOptions(plan));
     return id;
@@ -97,6 +102,18 @@ async function runningPlan(handle: WorkflowHandle): Promise<string | null> {
   }
 }
 
+/** A schedule's runs have the time in their ids, so that the server does not see two of a pipeline. */
+async function scheduledRun(
+  client: Client,
+  { pipeline, profile }: Plan | PaperPlan,
+  id: string,
+): Promise<string | null> {
+  const query = `NewshoundPipeline = "${pipeline}" AND NewshoundProfile = "${profile}" AND ExecutionStatus = "Running"`;
+  for await (const { workflowId: other } of client.workflow.list({ query }))
+    if (/^-\d{4}-\d\d-\d\dT/.test(other.slice(id.length)) && other.startsWith(id) && !other.includes('/')) return other;
+  return null;
+}
+
 /** How a plan's workflow is started, by hand and by schedule: what the UI shows and filters by. */
 export function pipelineOptions(plan: Plan | PaperPlan) {
   return {
@@ -126,11 +143,34 @@ async function showUntil(
   show: (progress: RunProgress) => void,
   over: AbortSignal,
 ): Promise<void> {
+  let silentSince: number | null = null;
   while (!over.aborted) {
     const progress = await queryProgress(client, id);
     if (progress !== null && !over.aborted) show(progress);
+    silentSince = progress === null ? (silentSince ?? Date.now()) : null;
+    if (silentSince !== null && Date.now() - silentSince > SILENT_MS) {
+      await refuseStuck(client, id);
+      silentSince = null;
+    }
     await delay(pollMs, undefined, { signal: over }).catch(() => undefined);
   }
+}
+
+const SILENT_MS = 30_000;
+/** Of a workflow task, before it is said to be stuck: a worker that starts needs one or two. */
+const STUCK_ATTEMPTS = 5;
+
+/** Throws RunFailed where the workflow's own code fails again and again: a run of older code than the worker's, most likely. */
+async function refuseStuck(client: Client, id: string): Promise<void> {
+  const attempts = await client.workflow
+    .getHandle(id)
+    .describe()
+    .then(({ raw }) => raw.pendingWorkflowTask?.attempt ?? 0)
+    .catch(() => 0);
+  if (attempts < STUCK_ATTEMPTS) return;
+  throw new RunFailed(
+    `workflow ${id} makes no progress: its workflow task has failed ${attempts} times (logs/control.log and the Temporal UI say why). Where the code was changed while it was open, go on with the code before, or end it in the UI and start again: what its steps have finished is reused`,
+  );
 }
 
 async function resultOf(client: Client, id: string, over: AbortSignal): Promise<RunResult> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Each command is a file of this folder, loaded when it is called. */
 import { availableParallelism } from 'node:os';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { colors as pc } from './colors.ts';
 import { outFolder } from '../infra/environment.ts';
 import { NewshoundError } from '../lib/errors.ts';
@@ -42,12 +42,14 @@ program
   .description('measure every claim of the paper again, by arms that are compared, and write the page about them')
   .option('--profile <name>', 'sizes and settings; default: the pipeline’s own')
   .addOption(set)
-  .option('--hours <count>', 'of work; kept by leaving out seeds, then readers, then optional arms', (text) =>
-    Number(text),
+  .option(
+    '--hours <count>',
+    'of work; kept by leaving out seeds down to two, readers, optional arms, and then the second seed, without which no claim can be told',
+    hoursOf,
   )
   .option(
     '--to <folder>',
-    'where to write paper.md and its plots; default: docs for the pipeline’s own profile, else the output folder',
+    'where to write paper.md and its plots; default: docs where nothing is set, else the output folder',
   )
   .option('--no-workers', 'start no workers: others, elsewhere, do the work')
   .action(async (options: { profile?: string; set: string[]; hours?: number; to?: string; workers: boolean }) => {
@@ -86,7 +88,7 @@ program
   .requiredOption('--reader <id>', 'whose')
   .option('--pipeline <name>', 'of its last finished run', 'nightly')
   .option('--profile <name>', 'of that run; default: the pipeline’s own')
-  .option('--articles <count>', 'how many', (text) => Number(text), 10)
+  .option('--articles <count>', 'how many', countOf, 10)
   .action(async (options: { reader: string; pipeline: string; profile?: string; articles: number }) => {
     const { createPlan, loadConfig } = await import('../lib/pipeline/config.ts');
     const { recommend } = await import('./recommend.ts');
@@ -126,10 +128,10 @@ program
 
 program
   .command('pretrain')
-  .description('train the committed base models again (under three hours of a core)')
+  .description('train the committed base models again (about five hours of a core)')
   .argument('[model...]', 'these only')
   .option('--folder <folder>', 'where to write them', 'models')
-  .option('--threads <count>', 'of ONNX Runtime', (text) => Number(text), availableParallelism())
+  .option('--threads <count>', 'of ONNX Runtime', countOf, availableParallelism())
   .option(
     '--more',
     'only the phases that models/pretrained.json does not have yet, from the models that are there',
@@ -197,7 +199,7 @@ stored
   .command('ls')
   .description('the newest artifacts')
   .option('--kind <kind>', 'of this kind only')
-  .option('--limit <count>', 'how many', (text) => Number(text), 40)
+  .option('--limit <count>', 'how many', countOf, 40)
   .action(async ({ kind, limit }: { kind?: string; limit: number }) => {
     const { listArtifacts } = await import('./artifacts.ts');
     await print((artifacts) => listArtifacts(artifacts, kind ?? null, limit));
@@ -242,6 +244,16 @@ try {
 }
 // Everything that was started has been stopped; connections to Temporal are still open.
 process.exit();
+
+function countOf(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
+
+function hoursOf(text: string): number {
+  if (Number(text) > 0) return Number(text);
+  throw new InvalidArgumentError('It must be a number above 0.');
+}
 
 function config(): string {
   return program.opts<{ config: string }>().config;

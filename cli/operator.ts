@@ -10,6 +10,7 @@ import { temporalConnection } from '../infra/environment.ts';
 import { hasOwnTemporal } from '../infra/servers.ts';
 import { ConfigError, NewshoundError } from '../lib/errors.ts';
 import { createPlan, loadConfig } from '../lib/pipeline/config.ts';
+import { cronFormat } from '../lib/pipeline/pipeline-spec.ts';
 import { workflowId } from '../lib/pipeline/plan.ts';
 import { pipelineOptions } from './follow.ts';
 import { connectTemporal } from './temporal.ts';
@@ -39,6 +40,8 @@ export async function tell(
     ...(ask.reason === null ? {} : { reason: ask.reason }),
   };
   const answers: string[] = [];
+  const refusals: string[] = [];
+  let cause: unknown;
   for await (const run of client.workflow.list({ query: `WorkflowType = "${what}" AND ExecutionStatus = "Running"` })) {
     try {
       const answer = await client.workflow
@@ -47,14 +50,17 @@ export async function tell(
       answers.push(`${run.workflowId}: ${answer}`);
     } catch (error) {
       if (!(error instanceof WorkflowUpdateFailedError)) throw error;
-      throw new Refused(`${run.workflowId} refuses: ${error.cause?.message ?? error.message}`, { cause: error });
+      cause = error;
+      refusals.push(`${run.workflowId} refuses: ${error.cause?.message ?? error.message}`);
     }
   }
+  // One that cannot be told now, as a test in its days, does not keep another from being told.
+  if (answers.length === 0 && refusals.length > 0) throw new Refused(refusals.join('\n'), { cause });
   if (answers.length === 0) {
     const name = what === 'pipeline' ? 'pipeline' : 'A/B test';
     throw new ConfigError(`no ${name} runs now (newshound status)`);
   }
-  return answers;
+  return [...answers, ...refusals];
 }
 
 export interface ScheduleRequest {
@@ -71,6 +77,10 @@ export async function createSchedule(request: ScheduleRequest): Promise<string> 
   const config = loadConfig(request.config);
   const plan = createPlan(config, request);
   const cron = request.cron ?? config.pipelines.get(request.pipeline)?.schedule ?? null;
+  if (cron !== null && !cronFormat.test(cron))
+    throw new ConfigError(
+      `"${cron}" is no cron line. Write minute, hour, day, month and weekday (UTC), as "0 3 * * *"`,
+    );
   if (cron === null) {
     throw new ConfigError(
       `pipeline "${request.pipeline}" has no schedule in ${request.config}. Write one there, or name it with --cron`,

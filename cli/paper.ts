@@ -24,7 +24,7 @@ export interface PaperOptions {
   set: readonly string[];
   /** Of work; null: as the settings say. */
   hours: number | null;
-  /** Folder of the page; null: docs for the pipeline's own profile, else the output folder. */
+  /** Folder of the page; null: docs for the pipeline's own profile with nothing set, else the output folder. */
   to: string | null;
   workers: boolean;
 }
@@ -36,8 +36,9 @@ export async function paper(options: PaperOptions, display: Display): Promise<vo
     profile: options.profile,
     set: [...options.set, ...hours],
   });
+  const isOwn = options.profile === null && options.set.length === 0 && options.hours === null;
   const state = stateFolder(process.env);
-  const folder = options.to ?? (options.profile === null ? 'docs' : outFolder(process.env));
+  const folder = options.to ?? (isOwn ? 'docs' : outFolder(process.env));
   display.line(`newshound: pipeline paper, profile ${plan.profile}; state is kept in ${state}`);
   for (const line of planLines(plan)) display.line(line);
   const doing = 'running pipeline paper';

@@ -31,7 +31,10 @@ export function resultLines({ evaluation, experiment }: ReportData): string[] {
     );
     const { warmstart, teacher } = evaluation.rewards;
     const kept = evaluation.distillation.on_policy.shareOfTeacher;
-    lines.push('', `reward       ${warmstart.total.toFixed(3)} warm start → ${teacher.total.toFixed(3)} teacher`);
+    lines.push(
+      '',
+      `reward       ${warmstart.total.toFixed(3)} before reinforcement learning → ${teacher.total.toFixed(3)} teacher`,
+    );
     lines.push(
       `student      keeps ${percent(kept.mean)} of the teacher's Recall@10 [${percent(kept.low)}, ${percent(kept.high)}]`,
     );

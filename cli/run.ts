@@ -13,7 +13,7 @@ import { keepDurations, lastDurations } from './durations.ts';
 import { followRun, startRun } from './follow.ts';
 import { timeSpent } from '../lib/report/text.ts';
 import { workerNames } from '../workers/supervisor.ts';
-import { withWork } from './work.ts';
+import { checkQueues, withWork } from './work.ts';
 
 export interface RunOptions {
   config: string;
@@ -26,12 +26,14 @@ export interface RunOptions {
 /** Runs one pipeline to its end. Throws ConfigError before anything starts; AlreadyRunning; RunFailed. */
 export async function run(pipeline: string, options: RunOptions, display: Display): Promise<void> {
   const plan = createPlan(loadConfig(options.config), { pipeline, profile: options.profile, set: options.set });
+  const workers = options.workers ? workerNames : [];
+  checkQueues(plan, workers);
   const state = stateFolder(process.env);
   display.line(
     `newshound: pipeline ${plan.pipeline}, profile ${plan.profile}, seed ${plan.seed}; state is kept in ${state}`,
   );
   const doing = `running pipeline ${plan.pipeline}`;
-  await withWork({ doing, say: display, workers: options.workers ? workerNames : [], join: 'up' }, async (work) => {
+  await withWork({ doing, say: display, workers, join: 'up' }, async (work) => {
     const storageBefore = storageSeconds(state);
     const id = await startRun(work.client, plan, display);
     const lastTime = lastDurations(state, plan);

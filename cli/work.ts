@@ -7,8 +7,10 @@ import { localCredentials } from '../infra/s3.ts';
 import { hasOwnS3 } from '../infra/servers.ts';
 import { lockPath, openSession, type Session } from '../infra/session.ts';
 import type { Say } from '../infra/say.ts';
-import type { NewshoundError } from '../lib/errors.ts';
+import { ConfigError, type NewshoundError } from '../lib/errors.ts';
+import type { Plan } from '../lib/pipeline/plan.ts';
 import { checkProviders, executionProviders } from '../lib/tensor/execution-providers.ts';
+import { threads } from '../workers/shared-deps.ts';
 import { type MemoryWatch, startWorkers, watchMemory, type WorkerName } from '../workers/supervisor.ts';
 import { Interrupted } from './interrupted.ts';
 import { connectTemporal } from './temporal.ts';
@@ -42,7 +44,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
  * Runs `body` with Temporal and S3 within reach. Where there is nobody to join, brings servers and workers up first and takes
  * them down again: after `body`, on its failure, and on a signal (a second signal kills at once).
- * Throws AlreadyRunning, and ConfigError for an execution provider that cannot be used, before anything is touched; and what `body` throws.
+ * Throws AlreadyRunning, and ConfigError for an execution provider or a number of threads that cannot be used, before anything is touched; and what `body` throws.
  */
 export async function withWork<T>(options: WorkOptions, body: (work: Work) => Promise<T>): Promise<T> {
   const { say } = options;
@@ -57,7 +59,10 @@ export async function withWork<T>(options: WorkOptions, body: (work: Work) => Pr
     const env = process.env;
     const joined = joinable(env, options.join);
     if (joined !== null) return await withClient({ ...joined, memory: null, stopped: stop.signal }, body);
-    if (options.workers.length > 0) await checkProviders(executionProviders(env));
+    if (options.workers.length > 0) {
+      await checkProviders(executionProviders(env));
+      threads(env);
+    }
     const session = await openSession({
       stateFolder: stateFolder(env),
       env,
@@ -73,6 +78,21 @@ export async function withWork<T>(options: WorkOptions, body: (work: Work) => Pr
   } finally {
     for (const signal of signals) process.off(signal, onSignal);
   }
+}
+
+/**
+ * Throws ConfigError for a step on a queue that none of `workers` would ask: it would wait for ever. Without workers of our own there may be
+ * others for any.
+ */
+export function checkQueues(plan: Pick<Plan, 'steps'>, workers: readonly WorkerName[]): void {
+  if (workers.length === 0) return;
+  const { env } = process;
+  const asked = [env['NEWSHOUND_CPU_QUEUE'] || 'cpu', env['NEWSHOUND_TENSOR_QUEUE'] || 'tensor'];
+  const lost = plan.steps.find(({ queue }) => !asked.includes(queue));
+  if (lost !== undefined)
+    throw new ConfigError(
+      `step ${lost.name} is on queue "${lost.queue}", and the workers here ask ${asked.join(' and ')}. Correct it in pipelines.yaml, or start workers for it elsewhere (NEWSHOUND_CPU_QUEUE, NEWSHOUND_TENSOR_QUEUE) and run with --no-workers`,
+    );
 }
 
 /** The environment in which to reach the servers of the newshound that is at work in the state folder, or null. */

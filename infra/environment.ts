@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { ConfigError } from '../lib/errors.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,16 +27,44 @@ export function temporalConnection(env: Environment): { namespace: string; conne
   const ca = env['NEWSHOUND_TEMPORAL_TLS_CA'];
   const crt = env['NEWSHOUND_TEMPORAL_TLS_CERT'];
   const key = env['NEWSHOUND_TEMPORAL_TLS_KEY'];
+  if (Boolean(crt) !== Boolean(key))
+    throw new ConfigError(
+      'NEWSHOUND_TEMPORAL_TLS_CERT and NEWSHOUND_TEMPORAL_TLS_KEY belong together: set both, or neither',
+    );
   if (apiKey) connection.apiKey = apiKey;
   if (ca || (crt && key)) {
     connection.tls = {
-      ...(ca ? { serverRootCACertificate: readFileSync(ca) } : {}),
-      ...(crt && key ? { clientCertPair: { crt: readFileSync(crt), key: readFileSync(key) } } : {}),
+      ...(ca ? { serverRootCACertificate: pemFile(ca, 'NEWSHOUND_TEMPORAL_TLS_CA') } : {}),
+      ...(crt && key
+        ? {
+            clientCertPair: {
+              crt: pemFile(crt, 'NEWSHOUND_TEMPORAL_TLS_CERT'),
+              key: pemFile(key, 'NEWSHOUND_TEMPORAL_TLS_KEY'),
+            },
+          }
+        : {}),
     };
   } else if (apiKey || env['NEWSHOUND_TEMPORAL_TLS'] === '1' || env['NEWSHOUND_TEMPORAL_TLS'] === 'true') {
     connection.tls = true;
   }
   return { namespace: env['NEWSHOUND_TEMPORAL_NAMESPACE'] || 'default', connection };
+}
+
+function pemFile(path: string, setting: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new ConfigError(`${setting}: ${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** A whole number from `least` to `most` in a variable, or null where it is not set. Throws ConfigError. */
+export function wholeNumber(env: Environment, setting: string, least: number, most: number): number | null {
+  const text = env[setting];
+  if (!text) return null;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new ConfigError(`${setting} must be a whole number from ${least} to ${most}, not "${text}"`);
 }
 
 /** Folder of everything that a run keeps (NEWSHOUND_STATE, default `.newshound` in the working folder), absolute. */

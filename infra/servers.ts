@@ -1,5 +1,5 @@
 /** Temporal and S3, whichever way they are to be had: those named in the environment, or local ones that are started and kept running. */
-import { type Environment, temporalConnection } from './environment.ts';
+import { type Environment, temporalConnection, wholeNumber } from './environment.ts';
 import { findTool } from './find-tool.ts';
 import { type KeptAlive, keepAlive } from './keep-alive.ts';
 import { choosePort, type Port } from './ports.ts';
@@ -178,6 +178,6 @@ async function own(
 }
 
 function fixedPort(env: Environment, setting: string): { port: number; setting: string } | null {
-  const value = env[setting];
-  return value ? { port: Number(value), setting } : null;
+  const port = wholeNumber(env, setting, 1, 65_535);
+  return port === null ? null : { port, setting };
 }

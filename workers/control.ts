@@ -5,6 +5,7 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { createCacheActivities } from '../activities/cache.ts';
 import { withFailures } from '../activities/failures.ts';
 import type { Environment } from '../infra/environment.ts';
+import { callOf } from './heartbeats.ts';
 import { runWorker } from './run-worker.ts';
 import { sharedDeps } from './shared-deps.ts';
 
@@ -13,7 +14,7 @@ const root = join(import.meta.dirname, '..');
 /** Runs until a signal ends it. `onRunning` is called when it polls. */
 export async function runControlWorker(env: Environment, onRunning?: () => void): Promise<void> {
   const workflowBundle = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'index.ts') });
-  const activities = withFailures(createCacheActivities(sharedDeps(env), root), () => activityInfo().attempt);
+  const activities = withFailures(createCacheActivities(sharedDeps(env), root), () => callOf(activityInfo()));
   await runWorker({
     env,
     queue: 'control',

@@ -5,7 +5,8 @@ import { cpuActivities } from '../activities/on-cpu.ts';
 import type { Environment } from '../infra/environment.ts';
 import { runWorker } from './run-worker.ts';
 import { sharedDeps } from './shared-deps.ts';
-import { heartbeats } from './heartbeats.ts';
+import { callOf, heartbeats } from './heartbeats.ts';
+import { timed } from './worked.ts';
 
 /** Runs until a signal ends it. NEWSHOUND_CPU_QUEUE: the short name of the queue, default `cpu`. */
 export async function runCpuWorker(env: Environment, onRunning?: () => void): Promise<void> {
@@ -21,7 +22,7 @@ export async function runCpuWorker(env: Environment, onRunning?: () => void): Pr
     queue: env['NEWSHOUND_CPU_QUEUE'] || 'cpu',
     onRunning,
     options: {
-      activities: withFailures(heartbeats.around(activities), () => activityInfo().attempt),
+      activities: withFailures(timed(heartbeats.around(activities)), () => callOf(activityInfo())),
       maxConcurrentActivityTaskExecutions: 4,
       maxConcurrentActivityTaskPolls: 2,
       ...heartbeats.throttle,

@@ -1,5 +1,10 @@
 /** Heartbeats: an activity's process is alive, how far the activity is, and what it does. */
-import { Context } from '@temporalio/activity';
+import { Context, type Info } from '@temporalio/activity';
+
+/** Names an activity over all its attempts. */
+export function callOf({ workflowExecution, activityId }: Info): string {
+  return `${workflowExecution?.runId} ${activityId}`;
+}
 
 /** What a heartbeat carries; `describeRun` shows it. */
 export interface Heartbeat {

@@ -2,8 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Deps } from '../activities/deps.ts';
-import { type Environment, stateFolder } from '../infra/environment.ts';
-import { ConfigError } from '../lib/errors.ts';
+import { type Environment, stateFolder, wholeNumber } from '../infra/environment.ts';
 import { createArtifacts } from '../lib/store/artifacts.ts';
 import { createS3 } from '../lib/store/s3.ts';
 import { timedArtifacts } from './storage-clock.ts';
@@ -21,11 +20,5 @@ export function sharedDeps(env: Environment): Pick<Deps, 'artifacts' | 'threads'
 
 /** NEWSHOUND_THREADS, or every core. Throws ConfigError. */
 export function threads(env: Environment): number {
-  const setting = env['NEWSHOUND_THREADS'];
-  if (!setting) return availableParallelism();
-  const count = Number(setting);
-  if (!Number.isInteger(count) || count < 1) {
-    throw new ConfigError(`NEWSHOUND_THREADS must be a whole number of at least 1, not "${setting}"`);
-  }
-  return count;
+  return wholeNumber(env, 'NEWSHOUND_THREADS', 1, 1024) ?? availableParallelism();
 }

@@ -12,7 +12,11 @@ export function timedArtifacts(artifacts: Artifacts, stateFolder: string): Artif
   const write = () => {
     if (clock.seconds === clock.written) return;
     clock.written = clock.seconds;
-    writeFileSync(join(folder, String(process.pid)), String(clock.seconds));
+    try {
+      writeFileSync(join(folder, String(process.pid)), String(clock.seconds));
+    } catch {
+      // A disk that is full stops the work itself, with a sentence; this is a statistic.
+    }
   };
   setInterval(write, 1_000).unref();
   process.on('exit', write);

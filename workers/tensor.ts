@@ -2,20 +2,23 @@
 import { join } from 'node:path';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
-import { toTemporalFailure } from '../activities/failures.ts';
+import { createCounter, toTemporalFailure } from '../activities/failures.ts';
 import type { Environment } from '../infra/environment.ts';
 import { ConfigError, ServerStartFailed } from '../lib/errors.ts';
 import { allocatorEnvironment } from '../lib/tensor/allocator.ts';
 import { machineMemory } from '../lib/tensor/micro-batches.ts';
 import { type ComputeProcess, createComputeProcess } from './compute-process.ts';
-import { heartbeats } from './heartbeats.ts';
+import { callOf, heartbeats } from './heartbeats.ts';
+import { worked } from './worked.ts';
 import { runWorker } from './run-worker.ts';
 
 /** A compute process that says nothing for this long hangs: it is killed and the call is repeated. */
 const stallMs = 30 * 60_000;
 
 /** A call during which so many compute processes died will kill the next one too (memory, most likely). */
-const deathsAllowed = 25;
+const deathsAllowed = 10;
+
+const [failures, deaths] = [createCounter(), createCounter()];
 
 /** Runs until a signal ends it. NEWSHOUND_TENSOR_QUEUE: the short name of the queue, default `tensor`. Throws ConfigError, ServerStartFailed. */
 export async function runTensorWorker(env: Environment, onRunning?: () => void): Promise<void> {
@@ -57,7 +60,9 @@ function residentLimit(env: Environment): number {
 
 async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknown> {
   const context = Context.current();
-  const { activityType, attempt } = context.info;
+  const { activityType } = context.info;
+  const call = callOf(context.info);
+  const startedAt = performance.now();
   const answer = await heartbeats.during(
     () =>
       compute.call({
@@ -72,13 +77,13 @@ async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknow
       return !stalled;
     },
   );
-  if (answer.kind === 'done') return answer.result;
-  if (answer.kind === 'failed') throw toTemporalFailure(answer.failure, attempt);
+  if (answer.kind === 'done') return worked(answer.result, (performance.now() - startedAt) / 1000);
+  if (answer.kind === 'failed') throw toTemporalFailure(answer.failure, () => failures(call));
   if (context.cancellationSignal.aborted) throw whyCancelled(context);
   throw ApplicationFailure.create({
     type: 'ComputeProcessDied',
     message: `the compute process ended during ${activityType}: ${answer.how}. A fresh one repeats it. When it happens again and again, memory is the usual reason: lower the batch sizes`,
-    nonRetryable: attempt >= deathsAllowed,
+    nonRetryable: deaths(call) >= deathsAllowed,
   });
 }
 

@@ -93,6 +93,9 @@ function collectedArm({ arm, result }: EndedArm<RunResult>): CollectedArm {
   return { arm: arm.arm, world, seed, steps: result.steps.map(stepOf) };
 }
 
+/** Stages whose facts stand on the page. */
+const kept: ReadonlySet<string> = new Set(['extract', 'clean', 'warmstart']);
+
 function stepOf({ name, uses, outputs, facts }: StepState): CollectedArm['steps'][number] {
-  return { name, uses, outputs, facts: uses === 'clean' || uses === 'warmstart' ? facts : {} };
+  return { name, uses, outputs, facts: kept.has(uses) ? facts : {} };
 }

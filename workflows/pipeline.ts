@@ -14,11 +14,10 @@ import type { Plan, PlanStep, RunResult, StepState } from '../lib/pipeline/plan.
 import type { Settings } from '../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
-import type { StageActivities } from './activities.ts';
 import { type Board, openBoard } from './board.ts';
 import { rootMessage } from './failure-message.ts';
 import { type Hold, holdable, holdChild } from './hold.ts';
-import { control, heavy } from './proxies.ts';
+import { control, stageActivity, type Worked } from './proxies.ts';
 
 /** A stage that is a workflow of its own: its input, and the short name of the queue of its heavy activities. */
 export interface StageRun {
@@ -39,7 +38,7 @@ export async function pipeline(plan: Plan): Promise<RunResult> {
   });
   const taken = plan.takes === null ? {} : await takeOutputs(plan, plan.takes);
 
-  await runSteps(plan, board, holding, (step) => runStep({ plan, step, run, board, taken }));
+  await runSteps(plan, board, holding, (step) => runStep({ plan, step, run, board, holding, taken }));
 
   const states = plan.steps.map((step) => board.states[step.name]);
   const cancelled = states.find((state) => state.status === 'cancelled');
@@ -89,11 +88,12 @@ interface StepRun {
   step: PlanStep;
   run: string;
   board: Board;
+  holding: Hold;
   taken: Record<string, Ref>;
 }
 
 /** Runs one step to its end, or takes it from the cache. Never throws: how it ended is on the board. */
-async function runStep({ plan, step, run, board, taken }: StepRun): Promise<void> {
+async function runStep({ plan, step, run, board, holding, taken }: StepRun): Promise<void> {
   const end = (change: Partial<StepState>): void =>
     board.set(step.name, { endedAt: Date.now(), fraction: null, ...change });
   try {
@@ -110,9 +110,8 @@ async function runStep({ plan, step, run, board, taken }: StepRun): Promise<void
     const work = (seconds: number): StepState['work'] => (key === null ? null : { key, seconds });
     if (found.output !== null) return end({ status: 'cached', ...found.output, work: work(found.seconds) });
     const input: StageInput = { ...asked, code: found.code };
-    const startedAt = Date.now();
-    const output = await perform(step, input, board);
-    const seconds = (Date.now() - startedAt) / 1000;
+    await holding.passed();
+    const { workSeconds: seconds = 0, ...output } = await perform(step, input, board);
     if (key !== null && output.reusable !== false) {
       await control(`${step.name}: keep for the cache`).recordStep({ key, input, output, seconds });
     }
@@ -124,16 +123,18 @@ async function runStep({ plan, step, run, board, taken }: StepRun): Promise<void
   }
 }
 
-async function perform(step: PlanStep, input: StageInput, board: Board): Promise<StageOutput> {
-  if (step.runs === 'activity') return await heavy<StageActivities>(step.queue, step.summary)[step.uses](input);
+async function perform(step: PlanStep, input: StageInput, board: Board): Promise<Worked<StageOutput>> {
+  if (step.runs === 'activity') return await stageActivity(step.queue, step.summary, step.uses)(input);
   const workflowId = `${workflowInfo().workflowId}/${step.name}`;
   board.set(step.name, { child: workflowId });
   const args: [StageRun] = [{ input, queue: step.queue }];
-  return await executeChild<(run: StageRun) => Promise<StageOutput>>(step.uses, {
+  return await executeChild<(run: StageRun) => Promise<Worked<StageOutput>>>(step.uses, {
     workflowId,
     args,
     staticSummary: step.summary,
     parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+    // That of a run which this one replaces may not have ended yet.
+    workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
     typedSearchAttributes: workflowInfo().typedSearchAttributes,
   });
 }

@@ -8,10 +8,10 @@ import { openDecisions } from './decisions.ts';
 import { rootMessage } from './failure-message.ts';
 import { holdable } from './hold.ts';
 import type { StageRun } from './pipeline.ts';
-import { heavy } from './proxies.ts';
+import { heavy, work, type Worked } from './proxies.ts';
 import { openTrainingBoard } from './training-board.ts';
 
-export async function promote({ input, queue }: StageRun): Promise<StageOutput> {
+export async function promote({ input, queue }: StageRun): Promise<Worked<StageOutput>> {
   const settings = input.settings.promote;
   const board = openTrainingBoard('starting');
   const holding = holdable((_, text) => board.note(text));
@@ -24,7 +24,7 @@ export async function promote({ input, queue }: StageRun): Promise<StageOutput> 
     const conclusion = await conclude(last);
     decisions.close(`the experiment has ended: ${conclusion.outcome}`);
     const output = await on('store the experiment').finishExperiment({ input, conclusion, days: days.map(summaryOf) });
-    return { ...output, reusable: ['promoted', 'rejected', 'measured'].includes(conclusion.outcome) };
+    return work.with({ ...output, reusable: ['promoted', 'rejected', 'measured'].includes(conclusion.outcome) });
   } finally {
     await CancellationScope.nonCancellable(() => on('stop serving both arms').stopServing({ input }));
   }
@@ -93,7 +93,7 @@ export async function promote({ input, queue }: StageRun): Promise<StageOutput> 
 
   async function approval(reasons: string[]): Promise<Conclusion> {
     board.note(
-      `Awaiting a decision: send the update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
+      `Awaiting a decision: run "newshound promote" or "newshound reject", or send the update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
     );
     decisions.open();
     const inTime = await condition(
@@ -120,6 +120,8 @@ export async function promote({ input, queue }: StageRun): Promise<StageOutput> 
 
   /** Somebody else's promotion during the test stands: what was tested against is served no longer. */
   async function swap(reasons: string[], decidedBy: string): Promise<Conclusion> {
+    // From here on it is too late: an accepted rollback that changes nothing would be a lie.
+    decisions.close('the student is being promoted');
     try {
       await on('promote the student').swapServing({ input, expected: control });
       return { outcome: 'promoted', reasons, decidedBy };

@@ -3,10 +3,10 @@ import type { StageOutput } from '../lib/pipeline/stages.ts';
 import type { Metrics, StudentActivities, StudentState } from './activities.ts';
 import { holdable } from './hold.ts';
 import type { StageRun } from './pipeline.ts';
-import { heavy } from './proxies.ts';
+import { heavy, work, type Worked } from './proxies.ts';
 import { openTrainingBoard } from './training-board.ts';
 
-export async function student({ input, queue }: StageRun): Promise<StageOutput> {
+export async function student({ input, queue }: StageRun): Promise<Worked<StageOutput>> {
   const { steps } = input.settings.student;
   const board = openTrainingBoard('starting');
   const holding = holdable((_, text) => board.note(text));
@@ -19,7 +19,7 @@ export async function student({ input, queue }: StageRun): Promise<StageOutput> 
   const supervised = await inChunks('supervised', 0.5, (state, to) =>
     on(`supervised distillation to step ${to}`).supervise({ input, lists, state, to }),
   );
-  return await on('store both students').finishStudent({ input, student: distilled, supervised });
+  return work.with(await on('store both students').finishStudent({ input, student: distilled, supervised }));
 
   async function inChunks(name: string, done: number, train: Train): Promise<StudentState> {
     let state: StudentState | null = null;

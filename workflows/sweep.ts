@@ -6,15 +6,14 @@ import { rootMessage } from './failure-message.ts';
 import { withLimit } from './fan-out.ts';
 import { holdable } from './hold.ts';
 import type { StageRun } from './pipeline.ts';
-import { heavy } from './proxies.ts';
+import { heavy, work, type Worked } from './proxies.ts';
 import type { teacher } from './teacher.ts';
 import { openTrainingBoard } from './training-board.ts';
 
-export async function sweep({ input, queue }: StageRun): Promise<StageOutput> {
+export async function sweep({ input, queue }: StageRun): Promise<Worked<StageOutput>> {
   const { models, concurrency, budgetMinutes } = input.settings.sweep;
   const board = openTrainingBoard('starting');
   const holding = holdable((_, text) => board.note(text));
-  const deadline = Date.now() + budgetMinutes * 60_000;
   const arms: ArmResult[] = [];
   const notRun: { model: string; why: string }[] = [];
   const on = (summary: string) => heavy<SweepActivities>(queue, summary);
@@ -23,18 +22,20 @@ export async function sweep({ input, queue }: StageRun): Promise<StageOutput> {
   board.show(1 / (models.length + 1), bestOf.headline);
   await withLimit(models, concurrency, async (model) => {
     await holding.passed();
-    if (Date.now() >= deadline) {
-      notRun.push({ model, why: `the budget of ${budgetMinutes} minutes was spent` });
+    if (work.seconds >= 60 * budgetMinutes) {
+      notRun.push({ model, why: `the budget of ${budgetMinutes} minutes of work was spent` });
       return;
     }
     try {
-      const arm = await executeChild(capacityArm, {
+      const arm = await executeChild<typeof capacityArm>('capacityArm', {
+        // That of a sweep which this one replaces may not have ended yet.
+        workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
         workflowId: `${workflowInfo().workflowId}/${model.replaceAll('/', '_')}`,
         args: [{ input, queue, model }],
         staticSummary: `capacity: ${model}`,
         typedSearchAttributes: workflowInfo().typedSearchAttributes,
       });
-      arms.push(arm);
+      arms.push(work.count<ArmResult>(arm));
     } catch (error) {
       if (isCancellation(error)) throw error;
       notRun.push({ model, why: rootMessage(error) });
@@ -46,7 +47,9 @@ export async function sweep({ input, queue }: StageRun): Promise<StageOutput> {
   });
   // In the order of the settings, whichever ended first.
   arms.sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model));
-  return await on('fit and store the curves').finishSweep({ input, arms, notRun, bestOf: bestOf.measured });
+  const output = await on('fit and store the curves').finishSweep({ input, arms, notRun, bestOf: bestOf.measured });
+  // What was left out may find its time, or its disk, the next time.
+  return work.with({ ...output, reusable: notRun.length === 0 });
 }
 
 export interface ArmRun extends StageRun {
@@ -54,21 +57,21 @@ export interface ArmRun extends StageRun {
 }
 
 /** One model size: warm start, Dr. GRPO, measurement. */
-export async function capacityArm({ input, queue, model }: ArmRun): Promise<ArmResult> {
+export async function capacityArm({ input, queue, model }: ArmRun): Promise<Worked<ArmResult>> {
   const { sweep: settings } = input.settings;
-  const startedAt = Date.now();
   const on = (summary: string) => heavy<SweepActivities>(queue, summary);
 
   const { start, parameters } = await on(`warm start of ${model}`).warmArm({ input, model });
   const trained = await executeChild<typeof teacher>('teacher', {
     workflowId: `${workflowInfo().workflowId}/teacher`,
+    workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
     args: [{ queue, input: armInput({ input, queue, model }, start) }],
     staticSummary: `${model}: Dr. GRPO, ${settings.rounds} rounds`,
     typedSearchAttributes: workflowInfo().typedSearchAttributes,
   });
-  const policy = trained.outputs.teacher as ArmResult['policy'];
-  const seconds = (Date.now() - startedAt) / 1000;
-  return await on(`measure ${model}`).measureArm({ input, model, policy, parameters, seconds });
+  const policy = work.count<StageOutput>(trained).outputs.teacher as ArmResult['policy'];
+  const { seconds } = work;
+  return work.with(await on(`measure ${model}`).measureArm({ input, model, policy, parameters, seconds }));
 }
 
 /** The arm trains as the teacher does, from its own start, for fewer rounds, and is looked at on held-out readers only at both ends. */

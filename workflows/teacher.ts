@@ -5,23 +5,24 @@ import type { Batch, ScoreActivities, TeacherActivities, TeacherState } from './
 import { fanOut } from './fan-out.ts';
 import { holdable } from './hold.ts';
 import type { StageRun } from './pipeline.ts';
-import { heavy } from './proxies.ts';
+import { heavy, work, type Worked } from './proxies.ts';
 import { openTrainingBoard } from './training-board.ts';
 
 export interface TeacherRun extends StageRun {
   /** Where an earlier part of this run stopped, to keep histories short. */
-  resumed?: { state: TeacherState; held: boolean };
+  resumed?: { state: TeacherState; held: boolean; worked?: number };
 }
 
 /** Rounds of one history at most; it goes on as a new one. */
 const roundsOfHistory = 50;
 
-export async function teacher({ input, queue, resumed }: TeacherRun): Promise<StageOutput> {
+export async function teacher({ input, queue, resumed }: TeacherRun): Promise<Worked<StageOutput>> {
   const { rounds, shards, evaluateEvery } = input.settings.teacher;
   const board = openTrainingBoard('starting');
   const holding = holdable((_, text) => board.note(text), resumed?.held);
   const on = (summary: string) => heavy<TeacherActivities>(queue, summary);
 
+  work.seconds += resumed?.worked ?? 0;
   let state = resumed?.state ?? (await on('learner of the warm-started teacher').prepareTeacher({ input })).state;
   if (resumed === undefined) await look();
   for (let round = state.round; round < rounds; round++) {
@@ -32,16 +33,21 @@ export async function teacher({ input, queue, resumed }: TeacherRun): Promise<St
     board.show((round + 1) / rounds, `round ${round + 1} of ${rounds}`, updated.metrics);
     if ((round + 1) % evaluateEvery === 0 || round + 1 === rounds) await look();
     if (shouldContinueAsNew(round + 1))
-      await continueAsNew<typeof teacher>({ input, queue, resumed: { state, held: holding.held } });
+      await continueAsNew<typeof teacher>({
+        input,
+        queue,
+        resumed: { state, held: holding.held, worked: work.seconds },
+      });
   }
-  return await on('store the teacher').finishTeacher({ input, state });
+  return work.with(await on('store the teacher').finishTeacher({ input, state }));
 
   /** A shard is scored while the next one is sampled. */
   async function collect(round: number): Promise<Batch> {
     const made = await fanOut(shards, async (shard) => {
       const name = `round ${round + 1}, shard ${shard + 1} of ${shards}`;
       const { rollouts } = await on(`${name}: sample lists`).rollout({ input, state, shard });
-      const { scores } = await heavy<ScoreActivities>('cpu', `${name}: score`).score({ input, rollouts, round, shard });
+      const scoring = heavy<ScoreActivities>('cpu', `${name}: score`, { beside: true });
+      const { scores } = await scoring.score({ input, rollouts, round, shard });
       return { rollouts, scores };
     });
     return { round, rollouts: made.map(({ rollouts }) => rollouts), scores: made.map(({ scores }) => scores) };

@@ -1,4 +1,4 @@
-/** The five rewards of a list, each in [0, 1], and their weighted sum R (paper.md, stage 2). */
+/** The five rewards of a list, each in [0, 1], and their weighted sum R (arXiv 2602.15005). */
 import { dot, mean } from './vectors.ts';
 
 /** align: retrieval alignment; cov: interest coverage; spec: query specificity; div: intra-list diversity; struct: structural validity. */

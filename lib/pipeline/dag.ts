@@ -79,7 +79,7 @@ export function ancestors(steps: readonly Pick<PlanStep, 'name' | 'needs'>[], na
   return found;
 }
 
-function valueAt(root: unknown, path: readonly string[]): Json | undefined {
+export function valueAt(root: unknown, path: readonly string[]): Json | undefined {
   let value: unknown = root;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;

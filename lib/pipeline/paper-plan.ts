@@ -82,11 +82,14 @@ function fit(
   let { lanes, arms } = draft;
   const isTooLong = (): boolean => expectedSeconds({ lanes, arms: shared(arms) }) > limit;
   const seeds = [...paper.seeds];
-  while (isTooLong() && seeds.length > 1) {
-    const seed = seeds.pop();
-    lanes = lanes.filter((lane) => lane.seed !== seed);
-    shrunk.push(`seed ${seed} was left out`);
-  }
+  const downTo = (least: number): void => {
+    while (isTooLong() && seeds.length > least) {
+      const seed = seeds.pop();
+      lanes = lanes.filter((lane) => lane.seed !== seed);
+      shrunk.push(`seed ${seed} was left out${seeds.length === 1 ? ': of one seed no claim can be told' : ''}`);
+    }
+  };
+  downTo(2);
   if (isTooLong() && source.kind === 'world' && source.testReaders > paper.leastReaders) {
     arms = withReaders(paper.leastReaders);
     shrunk.push(`test readers of a world: ${paper.leastReaders} instead of ${source.testReaders}`);
@@ -96,6 +99,7 @@ function fit(
     arms = arms.filter((arm) => arm !== last);
     shrunk.push(`arm ${last.name} was left out`);
   }
+  downTo(1);
   return { lanes, arms: shared(arms), shrunk };
 }
 
@@ -103,6 +107,8 @@ function setting(word: string): Layer {
   const layer = settingFromText(word);
   if (layer.path[0] === 'seed')
     throw new ConfigError(`--set ${word}: a paper run has several seeds. Write --set paper.seeds=[1,2,3]`);
+  if (layer.path.join('.') === 'source.worldSeed')
+    throw new ConfigError(`--set ${word}: a paper run has several worlds. Write --set paper.worlds=[2028,2029]`);
   return layer;
 }
 

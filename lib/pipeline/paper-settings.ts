@@ -4,7 +4,7 @@ import { z } from 'zod';
 const wholeNumbers = z.array(z.number().int().min(0)).min(1);
 
 export const paperSettings = z.strictObject({
-  worlds: wholeNumbers.default([2026, 2027]).describe('world: seeds of the generated worlds, none of a base model'),
+  worlds: wholeNumbers.default([2028, 2029]).describe('world: seeds of the generated worlds, none of a base model'),
   seeds: wholeNumbers.default([1, 2, 3]).describe('of everything that is trained and sampled, in each world'),
   arms: z.array(z.string()).default([]).describe('these arms of the pipeline only; none named: all'),
   hours: z

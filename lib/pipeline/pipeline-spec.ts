@@ -1,7 +1,7 @@
 /** One pipeline of pipelines.yaml: its steps, checked against the stages and against each other. */
 import { type ArmSpec, readArms } from './arm-spec.ts';
 import { parseCondition } from './condition.ts';
-import { ancestors, findCycle } from './dag.ts';
+import { ancestors, findCycle, valueAt } from './dag.ts';
 import { suggestion } from './nearest.ts';
 import type { PlanStep } from './plan.ts';
 import { resolveSettings } from './settings.ts';
@@ -54,7 +54,7 @@ export function readPipeline(source: YamlSource, name: string): PipelineSpec {
     name,
     description: optionalText(source, [...path, 'description']) ?? '',
     profile: optionalText(source, [...path, 'profile']) ?? 'demo',
-    schedule: optionalText(source, [...path, 'schedule']),
+    schedule: cronLine(source, [...path, 'schedule']),
     takes: readTakes(source, [...path, 'takes'], value['takes']),
     steps,
     arms: readArms(
@@ -99,7 +99,7 @@ export function buildSteps(
       name: step.name,
       uses: step.uses,
       needs: step.needs,
-      when: condition(source, spec, step, pathOf(i, 'when')),
+      when: condition(source, spec, step, pathOf(i, 'when'), settings),
       runs: stage.runs,
       queue: step.queue ?? stage.queue,
       summary: stage.summary,
@@ -190,11 +190,17 @@ function condition(
   spec: PipelineSpec,
   step: StepSpec,
   path: (string | number)[],
+  settings: Settings,
 ): PlanStep['when'] {
   if (step.when === null) return null;
   const parsed = parseCondition(step.when);
   if ('problem' in parsed) throw source.error(path, parsed.problem);
-  if (parsed.of === 'settings') return parsed;
+  // What is not there would count as false: a slip of the pen would skip the step, or let it pass.
+  if (parsed.of === 'settings') {
+    if (valueAt(settings, parsed.path) === undefined)
+      throw source.error(path, `there is no setting ${parsed.path.join('.')}, for "${step.when}" to ask`);
+    return parsed;
+  }
   const before = [...ancestors(spec.steps, step.name)];
   const { of } = parsed;
   if (!before.includes(of.step)) {
@@ -203,6 +209,16 @@ function condition(
       `"${of.step}" in "${step.when}" is no step that ${step.name} needs. ${suggestion(of.step, before)}`,
     );
   }
+  const { uses } = spec.steps.find((other) => other.name === of.step) as StepSpec;
+  const { facts = [] }: StageSpec = stages[uses];
+  const asked = parsed.path.join('.');
+  if (!facts.includes(asked))
+    throw source.error(
+      path,
+      facts.length === 0
+        ? `stage ${uses} has no fact that "${step.when}" could ask for`
+        : `stage ${uses} has no fact "${asked}". ${suggestion(asked, facts)}`,
+    );
   return parsed;
 }
 
@@ -252,6 +268,20 @@ function hint(spec: PipelineSpec, step: StepSpec, input: string): string {
   if (inPipeline) return `Add ${inPipeline.name} to its needs`;
   const stage = Object.entries<StageSpec>(stages).find(([, other]) => Object.hasOwn(other.produces, input))?.[0];
   return `Add a step that uses ${stage}, or take it from another pipeline's run ("takes")`;
+}
+
+/** Minutes, hours, days, months, weekdays: numbers, names, `*`, lists, ranges and steps; or `@daily` and the like. */
+export const cronFormat =
+  /^(?:@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)|[\d*/,-]+ [\d*/,-]+ [\d*/,?-]+ [\dA-Za-z*/,-]+ [\dA-Za-z*/,?-]+)$/;
+
+function cronLine(source: YamlSource, path: (string | number)[]): string | null {
+  const line = optionalText(source, path);
+  if (line !== null && !cronFormat.test(line))
+    throw source.error(
+      path,
+      `"${line}" is no cron line. Write minute, hour, day, month and weekday (UTC), as "0 3 * * *"`,
+    );
+  return line;
 }
 
 function optionalText(source: YamlSource, path: (string | number)[]): string | null {

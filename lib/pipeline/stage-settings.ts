@@ -121,11 +121,21 @@ export const rolloutSettings = z.strictObject({
 });
 
 export const judgeSettings = z.strictObject({
-  kind: z.enum(['local', 'openai']).default('local'),
-  model: z.string().default(''),
-  concurrency: positive.default(8),
-  requestsPerMinute: positive.default(600),
-  tokenBudget: positive.default(5_000_000),
+  kind: z
+    .enum(['local', 'openai'])
+    .default('local')
+    .describe(
+      'who scores coverage and specificity; local: the rule of lib/method/rubric.ts; openai: a language model behind an OpenAI-compatible API',
+    ),
+  model: z
+    .string()
+    .default('')
+    .describe('openai: model name; address and key come from OPENAI_BASE_URL, OPENAI_API_KEY'),
+  concurrency: positive.default(8).describe('openai: requests at the same time'),
+  requestsPerMinute: positive.default(600).describe('openai'),
+  tokenBudget: positive
+    .default(5_000_000)
+    .describe('openai: tokens of a process, beyond which it asks no more and the run stops'),
   canaryMargin: z.number().min(0).default(0.05).describe('an honest list must beat each degenerate one by this'),
 });
 
@@ -181,18 +191,21 @@ export const teacherSettings = z.strictObject({
 export const sweepSettings = z.strictObject({
   models: z.array(modelName).default(['base-xs', 'base-s']).describe('capacity arms beside the teacher'),
   rounds: positive.default(6).describe('Dr. GRPO rounds an arm'),
-  warmSteps: z.number().int().min(0).default(20),
-  bestOf: z.array(positive).default([1, 2, 4, 8]),
+  warmSteps: z.number().int().min(0).default(20).describe('of weak labels, before the rounds'),
+  bestOf: z.array(positive).default([1, 2, 4, 8]).describe('the N of best of N'),
   readers: positive.default(150).describe('dev readers that every arm is measured on'),
-  concurrency: positive.default(1),
-  budgetMinutes: z.number().positive().default(8).describe('no arm starts after this'),
+  concurrency: positive.default(1).describe('arms at the same time; more than one needs as many tensor workers'),
+  budgetMinutes: z.number().positive().default(8).describe('of work, all arms together: no arm starts after this'),
 });
 
 export const studentSettings = z.strictObject({
   steps: positive.default(60),
   readers: positive.default(16).describe('readers a step'),
-  group: positive.default(2),
-  divergence: z.enum(['reverse_kl', 'forward_kl', 'jsd']).default('reverse_kl'),
+  group: positive.default(2).describe('lists a reader'),
+  divergence: z
+    .enum(['reverse_kl', 'forward_kl', 'jsd'])
+    .default('reverse_kl')
+    .describe('of student and teacher, token by token on the student’s lists'),
   learningRate: z.number().positive().default(1e-3),
   gradientNorm: z.number().positive().default(1).describe('a larger gradient is scaled down to this'),
   gradientLimit: z.number().positive().default(1000).describe('a step with a larger gradient norm stops the run'),

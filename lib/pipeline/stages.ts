@@ -28,6 +28,8 @@ export interface StageSpec {
   runs: 'activity' | 'workflow';
   queue: 'cpu' | 'tensor';
   summary: string;
+  /** Facts that a later step's condition (`when`) may ask for. None: nothing can be asked of it. */
+  facts?: readonly string[];
   /** Other sections that the stage reads, or `section.key` where it reads one part only (in its cache key). */
   alsoReads?: readonly string[];
 }
@@ -42,6 +44,7 @@ export const stages = {
     // A large log keeps a process busy for minutes: the compute process, whose worker goes on with heartbeats meanwhile.
     queue: 'tensor',
     summary: 'Read the source into canonical tables, split by time, check them',
+    facts: ['readers.train', 'readers.dev', 'readers.test', 'articles', 'signals', 'quarantined'],
   },
   clean: {
     section: 'clean',
@@ -118,6 +121,16 @@ export const stages = {
     runs: 'activity',
     queue: 'tensor',
     summary: 'Rank test readers with every method; decide the gate',
+    facts: [
+      'passed',
+      'readers',
+      'recall10_warmstart',
+      'recall10_teacher',
+      'recall10_student',
+      'reward_gain',
+      'reward_gain_low',
+      'reward_gain_high',
+    ],
     alsoReads: ['teacher.rollout', 'teacher.judge', 'teacher.weights'],
   },
   measure: {

@@ -60,7 +60,7 @@ const sources: Record<ModelCard['source'], string> = {
 function introduction({ student, source, seed, readers }: ModelCard): string {
   return `# A writer of news queries
 
-Reads what a reader searched for, read and clicked, and writes the two to five news queries that stand for that reader; the queries recall
+Reads what a reader searched for, read and clicked, and writes the three to five news queries that stand for that reader; the queries recall
 fresh articles. ${student.parameters.toLocaleString('en')} parameters, distilled from a larger teacher that was trained with reinforcement learning (the method of
 arXiv 2602.15005).
 
@@ -88,7 +88,7 @@ ${rollout.temperature}.${ends} Signals are strangers' text: encode them as plain
 function training({ distillation, evaluation }: ModelCard): string {
   const { warmstart, teacher, student } = evaluation.rewards;
   const lines = [
-    `Reward (five parts) of the warm start ${warmstart.total.toFixed(3)}, the teacher ${teacher.total.toFixed(3)}, this student ${student.total.toFixed(3)}.`,
+    `Reward (five parts) before reinforcement learning ${warmstart.total.toFixed(3)}, the teacher ${teacher.total.toFixed(3)}, this student ${student.total.toFixed(3)}.`,
   ];
   if (distillation !== null) {
     const { steps, first, last } = distillation;

@@ -41,7 +41,7 @@ function tiles({ evaluation, experiment, seconds, peakRssMb, stages }: ReportDat
     figures.push([percent(distillation.on_policy.shareOfTeacher.mean), 'of the teacher kept by the student']);
     figures.push([
       `${evaluation.rewards.warmstart.total.toFixed(2)} → ${evaluation.rewards.teacher.total.toFixed(2)}`,
-      'reward, warm start → teacher',
+      'reward, before reinforcement learning → teacher',
     ]);
   }
   figures.push([

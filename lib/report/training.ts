@@ -33,7 +33,7 @@ ${table(
     ['tokens a list', ...lastAndFirst(teacherLog, 'length')],
     ['share of lists cut at the limit', ...lastAndFirst(teacherLog, 'truncated')],
     ['entropy, nats', ...lastAndFirst(teacherLog, 'entropy')],
-    ['KL to the warm start, nats a token', ...lastAndFirst(teacherLog, 'kl_start')],
+    ['KL to the start, nats a token', ...lastAndFirst(teacherLog, 'kl_start')],
     ['ratios clipped', ...lastAndFirst(teacherLog, 'clipped')],
     ['gradient norm', ...lastAndFirst(teacherLog, 'gradient_norm')],
     ['groups without variance', ...lastAndFirst(teacherLog, 'zero_variance')],

@@ -1,8 +1,8 @@
 /** A recall server that serves what is promoted, when it is promoted. */
 import { ConfigError } from '../errors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
-import { readPointer } from '../store/pointers.ts';
-import { type OpenedModel, openServed, type ServedModel, type Serving, servingPointer } from './served.ts';
+import { readPointer, servingPointer } from '../store/pointers.ts';
+import { type OpenedModel, openServed, type ServedModel, type Serving } from './served.ts';
 
 export interface FollowOptions {
   threads: number;

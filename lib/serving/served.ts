@@ -12,10 +12,7 @@ import { openCleaner } from '../training/cleaner.ts';
 import { popularArticles } from './popular.ts';
 import { createRecallService, type RecallService } from './service.ts';
 
-/** The pointer whose value is the served model. */
-export const servingPointer = 'serving/current';
-
-/** What `serving/current` points at: all that it takes to serve. */
+/** What the pointer `servingPointer` points at: all that it takes to serve. */
 export interface ServedModel {
   student: Ref<'model'>;
   /** Cleans what readers' signals come as. */

@@ -7,6 +7,9 @@ import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-s
 import { PointerConflict } from '../errors.ts';
 import { type Bucket, isPreconditionFailed, storageError } from './s3.ts';
 
+/** The pointer whose value is the served model. */
+export const servingPointer = 'serving/current';
+
 export interface Pointer<T> {
   value: T;
   /** 1 and up. */

@@ -17,14 +17,20 @@ export function createS3(env: Readonly<Record<string, string | undefined>>): Buc
   const endpoint = env['NEWSHOUND_S3_ENDPOINT'];
   const accessKeyId = env['AWS_ACCESS_KEY_ID'];
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
+  const sessionToken = env['AWS_SESSION_TOKEN'];
+  if (endpoint && !URL.canParse(endpoint))
+    throw new ConfigError(`NEWSHOUND_S3_ENDPOINT must be an address such as http://127.0.0.1:9000, not "${endpoint}"`);
   const s3 = new S3Client({
     region: env['AWS_REGION'] || 'us-east-1',
     ...(endpoint ? { endpoint, forcePathStyle: true } : {}),
-    ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
+    ...(accessKeyId && secretAccessKey
+      ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } }
+      : {}),
     // Minutes of an unreachable store are waited out: 8 tries with exponential backoff; what is longer, Temporal repeats.
     maxAttempts: 8,
     retryMode: 'standard',
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000 },
+    // Idle time, not that of a whole request: slow ones go on, a server that accepts and never answers does not.
+    requestHandler: { connectionTimeout: 5_000, socketTimeout: 120_000 },
   });
   return { s3, bucket };
 }
@@ -33,6 +39,7 @@ export function createS3(env: Readonly<Record<string, string | undefined>>): Buc
 export function isMissing(error: unknown): boolean {
   return (
     error instanceof S3ServiceException &&
+    error.name !== 'NoSuchBucket' &&
     (error.name === 'NoSuchKey' || error.name === 'NotFound' || error.$metadata.httpStatusCode === 404)
   );
 }
@@ -48,8 +55,20 @@ export function isPreconditionFailed(error: unknown): boolean {
 /** The error to raise for a failed request on `key`: typed where a person must act, else as it came (and may be retried). */
 export function storageError(error: unknown, key: string): unknown {
   if (isMissing(error)) return new ArtifactMissing(key, error);
+  if (error instanceof Error && error.name === 'CredentialsProviderError')
+    return new StorageRefused(
+      'there are no S3 credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role',
+      { cause: error },
+    );
   if (error instanceof S3ServiceException) {
     const status = error.$metadata.httpStatusCode ?? 0;
+    if (error.name === 'NoSuchBucket')
+      return new StorageRefused(
+        'S3 has no such bucket. Correct NEWSHOUND_S3_BUCKET (or NEWSHOUND_S3_ENDPOINT), or create it',
+        {
+          cause: error,
+        },
+      );
     if (status === 401 || status === 403) {
       return new StorageRefused(
         `S3 refused ${key}: ${error.name}. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's permissions`,

@@ -10,6 +10,8 @@ import {
   type WorkflowBundle,
 } from '@temporalio/worker';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { activityInfo } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { temporalConnection } from '../../infra/environment.ts';
 import type { ExperimentState } from '../../lib/method/verdict.ts';
@@ -32,8 +34,13 @@ const metric = (mean: number, p: number): ExperimentState['metrics'][string] => 
 const better = { ctr: metric(0.3, 1e-6), dau: metric(0.02, 0.5) };
 
 /** What the days of a test bring, by the student's name; and what the store says when the student is to be promoted. */
-const scripts: Record<string, { metrics: ExperimentState['metrics']; conflict?: boolean }> = {
+const scripts: Record<
+  string,
+  { metrics: ExperimentState['metrics']; conflict?: boolean; slowSwap?: boolean; failsFirst?: boolean }
+> = {
   better: { metrics: better },
+  slow: { metrics: better, slowSwap: true },
+  interrupted: { metrics: better, failsFirst: true },
   contested: { metrics: better, conflict: true },
   worse: { metrics: { ctr: metric(-0.05, 1e-6), dau: metric(0, 0.9) } },
   harmful: { metrics: { ctr: metric(-0.5, 1e-9) } },
@@ -46,24 +53,33 @@ const activities: PromoteActivities = {
     calls.push('read what is served');
     return null;
   },
-  simulateDay: async ({ input, day, share }) => ({
-    day,
-    share,
-    exposures: { kind: 'experiment', digest: String(day) } as never,
-    state: {
-      finished: day >= input.settings.promote.days,
-      readers: { control: 1000, treatment: 1000 },
-      srmP: 0.5,
-      metrics: scripts[input.inputs.student.digest].metrics,
-      ctrAlwaysValidP: scripts[input.inputs.student.digest].metrics.ctr.p,
-      errorRate: 0,
-      p95Ms: 10,
-    },
-    headline: `day ${day}`,
-  }),
+  simulateDay: async ({ input, day, share }) => {
+    if (scripts[input.inputs.student.digest].failsFirst && activityInfo().attempt === 1) {
+      await setTimeout(300);
+      throw new Error('the store is away');
+    }
+    return {
+      // As a worker's results say it.
+      ...{ workSeconds: 2 },
+      day,
+      share,
+      exposures: { kind: 'experiment', digest: String(day) } as never,
+      state: {
+        finished: day >= input.settings.promote.days,
+        readers: { control: 1000, treatment: 1000 },
+        srmP: 0.5,
+        metrics: scripts[input.inputs.student.digest].metrics,
+        ctrAlwaysValidP: scripts[input.inputs.student.digest].metrics.ctr.p,
+        errorRate: 0,
+        p95Ms: 10,
+      },
+      headline: `day ${day}`,
+    };
+  },
   stopServing: async ({ input }) => void calls.push(`stopped ${input.run}`),
   swapServing: async ({ input }) => {
     calls.push(`swapped ${input.run}`);
+    if (scripts[input.inputs.student.digest].slowSwap) await setTimeout(1500);
     if (scripts[input.inputs.student.digest].conflict)
       throw ApplicationFailure.nonRetryable('pointer serving/current was changed by somebody else', 'PointerConflict');
     return { value: {} as never, version: 1 };
@@ -185,6 +201,21 @@ describe('an A/B test', () => {
     if (typeof again === 'string') expect(again).toBe('approve by Ada');
     expect(await conclusionOf(handle)).toMatchObject({ outcome: 'promoted', decidedBy: 'Ada' });
     expect(calls.filter((call) => call === `swapped ${handle.workflowId}`)).toHaveLength(1);
+  });
+
+  it('takes no rollback any more once the student is being promoted', async () => {
+    const handle = await start('slow', { approval: 'automatic' });
+    await expect.poll(() => calls.includes(`swapped ${handle.workflowId}`), { timeout: 20_000 }).toBe(true);
+    expect(await refusal(tell(handle, 'rollback', { by: 'Ada' }))).toBe('the student is being promoted');
+    expect((await conclusionOf(handle)).outcome).toBe('promoted');
+  });
+
+  it('counts the work of the attempts that gave a result, not what was waited for', async () => {
+    const handle = await start('interrupted', { approval: 'automatic' });
+    const startedAt = Date.now();
+    const { workSeconds } = (await handle.result()) as { workSeconds: number };
+    expect(Date.now() - startedAt).toBeGreaterThan(2000);
+    expect(workSeconds).toBe(6);
   });
 
   it('is rejected by a person', async () => {

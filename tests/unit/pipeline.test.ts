@@ -130,6 +130,19 @@ describe('pipelines.yaml', () => {
       'when: publish.passed',
       /"publish" in "publish\.passed" is no step that index needs/,
     ],
+    ['a schedule that is none', 'profile: demo', 'profile: demo\n    schedule: nightly', /"nightly" is no cron line/],
+    [
+      'a condition on a fact that is not there',
+      'with: { steps: 10 }',
+      'when: extract.articls',
+      /stage extract has no fact "articls"\. Did you mean "articles"\?/,
+    ],
+    [
+      'a condition on a setting that is not there',
+      'with: { steps: 10 }',
+      'when: not settings.clean.enabeld',
+      /there is no setting clean\.enabeld/,
+    ],
   ])('with %s is refused with its place and what to do', (_, from, to, message) => {
     expect(refusal(file((text) => text.replace(from, to)))).toMatch(message);
   });

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { downloadTool } from '../../infra/download-tool.ts';
-import { temporalConnection } from '../../infra/environment.ts';
+import { temporalConnection, wholeNumber } from '../../infra/environment.ts';
+import { createS3 } from '../../lib/store/s3.ts';
 import { cachedPath, findTool } from '../../infra/find-tool.ts';
 import { keepAlive } from '../../infra/keep-alive.ts';
 import { acquireLock, lockHolder } from '../../infra/lock.ts';
@@ -255,6 +256,32 @@ describe('the Temporal connection', () => {
       namespace: 'ns',
       connection: { address: 'ns.example:7233', apiKey: 'k', tls: true },
     });
+  });
+});
+
+describe('the environment', () => {
+  it('is refused with a sentence where it is wrong', () => {
+    const cert = { NEWSHOUND_TEMPORAL_TLS_CERT: '/no/such.pem' };
+    expect(() => temporalConnection(cert)).toThrow(/TLS_CERT and NEWSHOUND_TEMPORAL_TLS_KEY belong together/);
+    expect(() => temporalConnection({ ...cert, NEWSHOUND_TEMPORAL_TLS_KEY: '/no/such.key' })).toThrow(
+      /NEWSHOUND_TEMPORAL_TLS_CERT: \/no\/such\.pem cannot be read: ENOENT/,
+    );
+    expect(() => wholeNumber({ PORT: '70000' }, 'PORT', 1, 65_535)).toThrow(
+      'PORT must be a whole number from 1 to 65535, not "70000"',
+    );
+    expect(wholeNumber({ PORT: '80' }, 'PORT', 1, 65_535)).toBe(80);
+    const bucket = { NEWSHOUND_S3_BUCKET: 'b' };
+    expect(() => createS3({ ...bucket, NEWSHOUND_S3_ENDPOINT: 'nonsense' })).toThrow(/must be an address such as/);
+  });
+
+  it('may hold temporary credentials of S3', async () => {
+    const { s3 } = createS3({
+      NEWSHOUND_S3_BUCKET: 'b',
+      AWS_ACCESS_KEY_ID: 'i',
+      AWS_SECRET_ACCESS_KEY: 's',
+      AWS_SESSION_TOKEN: 't',
+    });
+    expect(await s3.config.credentials()).toMatchObject({ accessKeyId: 'i', sessionToken: 't' });
   });
 });
 

@@ -163,7 +163,7 @@ function groundSection({ results }: PaperFigures): string {
       ? []
       : [
           "Worlds are made by a generator (`docs/world.md`), and base models were pretrained on others of its worlds (`docs/experiments.md`, \"Base models\"). They know the generator's names and ways of asking, all but the newcomers'; the baselines learn from the run's clicks alone. A gain over them says as much about that knowledge as about the method.",
-          'Pretraining ends on lists of every quality: base models can write a good list, and mostly do not. From base models that were taught good lists alone, these rewards did not raise recall (`docs/experiments.md`, "Base models, careful and casual"). How much reinforcement learning gains over its start is a property of that start.',
+          'Pretraining ends on lists of every quality: base models can write a good list, and mostly do not. From base models that were taught good lists alone, these rewards did not raise recall (`docs/experiments.md`, "What reinforcement learning adds"). How much reinforcement learning gains over its start is a property of that start.',
           ...(explored.length === 0
             ? []
             : [
@@ -275,7 +275,7 @@ function abTestSection({ results: { abTest } }: PaperFigures): string {
 
 The student's queries as an added recall path, against a portal that recalls what is popular and what is like the last click: any path that knows the reader's interests would raise its click-through rate, and ours says little
 about a portal that has one. ${many(together.lanes, 'test')}, one a lane, of ${many(Math.round((together.control + together.treatment) / together.lanes), 'simulated reader')} each (lanes of a world have the same readers, split anew), taken together by precision: intervals are over readers, for these
-students, not over seeds. Seven days; readers enter as the test ramps up: a tenth for all of them, half for the last four, all for the last two. That readers come back more after a click is how they are simulated. p after Holm over
+students, not over seeds. Readers enter as the test ramps up: by default a tenth of them for all seven days, half for the last four, all for the last two. That readers come back more after a click is how they are simulated. p after Holm over
 the metrics, at the planned end; the always-valid p holds for those who looked every day, at one metric alone; detectable is the change that is found four times out of five at this n.${broken}
 
 ${table(['claim', 'the paper', 'change', 'p', 'always-valid p', 'detectable', 'readers treated v control', 'verdict'], rows)}`;
