@@ -44,9 +44,10 @@ export function heavy<A extends { [K in keyof A]: (call: never) => Promise<unkno
   return new Proxy(activitiesOn(queue, summary), {
     get: (activities, name: string) => async (call: unknown) => {
       const result = await activities[name](call);
-      if (!beside) return work.count(result as Worked<unknown>);
-      const { workSeconds, ...rest } = result as Worked<object>;
-      return rest;
+      const { seconds } = work;
+      const counted = work.count(result as Worked<unknown>);
+      if (beside) work.seconds = seconds;
+      return counted;
     },
   }) as unknown as A;
 }

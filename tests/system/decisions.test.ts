@@ -47,6 +47,9 @@ const scripts: Record<
   same: { metrics: { ctr: metric(0.001, 0.8), dau: metric(0, 0.9) } },
 };
 
+/** As a worker's results say it. */
+const took = { workSeconds: 2 };
+
 const calls: string[] = [];
 const activities: PromoteActivities = {
   readServing: async () => {
@@ -59,8 +62,7 @@ const activities: PromoteActivities = {
       throw new Error('the store is away');
     }
     return {
-      // As a worker's results say it.
-      ...{ workSeconds: 2 },
+      ...took,
       day,
       share,
       exposures: { kind: 'experiment', digest: String(day) } as never,
