@@ -1,7 +1,10 @@
 /** The settings of a paper run: how often, on what, and for how long. */
 import { z } from 'zod';
 
-const wholeNumbers = z.array(z.number().int().min(0)).min(1);
+const wholeNumbers = z
+  .array(z.number().int().min(0))
+  .min(1)
+  .refine((values) => new Set(values).size === values.length, 'must not hold a number twice');
 
 export const paperSettings = z.strictObject({
   worlds: wholeNumbers.default([2028, 2029]).describe('world: seeds of the generated worlds, none of a base model'),

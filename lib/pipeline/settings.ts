@@ -155,12 +155,15 @@ function unknownKey(path: Path, key: string): string {
 
 type Issue = z.core.$ZodIssue;
 
+const typeNames: Partial<Record<string, string>> = { int: 'a whole number', object: 'a mapping', array: 'a list' };
+
 function wrongValue(issue: Issue, value: unknown): string {
   const got = value === undefined ? 'nothing' : JSON.stringify(value);
   switch (issue.code) {
     case 'invalid_type':
-      return `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}, not ${got}`;
+      return `must be ${typeNames[issue.expected] ?? `a ${issue.expected}`}, not ${got}`;
     case 'too_small':
+      if (issue.origin === 'array') return `must hold ${issue.minimum} at least, not ${got}`;
       return `must be ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}, not ${got}`;
     case 'too_big':
       return `must be ${issue.inclusive === false ? 'below' : 'at most'} ${issue.maximum}, not ${got}`;
@@ -168,6 +171,8 @@ function wrongValue(issue: Issue, value: unknown): string {
       const close = typeof value === 'string' ? nearest(value, issue.values.map(String)) : null;
       return `must be one of ${issue.values.map(String).join(', ')}, not ${got}${close === null ? '' : `. Did you mean "${close}"?`}`;
     }
+    case 'custom':
+      return `${issue.message}, as ${got} does`;
     default:
       return `cannot be ${got}: ${issue.message}`;
   }

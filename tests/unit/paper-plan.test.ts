@@ -38,6 +38,14 @@ describe('the plan of a paper run', () => {
     expect(alone).toBeGreaterThan(ablated);
   });
 
+  it('refuses a seed twice, and a seed or a world that is not the paper’s', () => {
+    expect(() => planned('tiny', 'paper.seeds=[1,1]')).toThrow(
+      /paper\.seeds must not hold a number twice, as \[1,1\] does/,
+    );
+    expect(() => planned('tiny', 'paper.seeds=[]')).toThrow(/paper\.seeds must hold 1 at least, not \[\]/);
+    expect(() => planned('tiny', 'source.worldSeed=5')).toThrow(/Write --set paper\.worlds=\[2028,2029\]/);
+  });
+
   it('keeps fewer hours by leaving out seeds down to two, then readers, optional arms, and the second seed, and says so', () => {
     const seeds = planned('full', 'paper.hours=4');
     expect(seeds.shrunk).toEqual(['seed 3 was left out']);
