@@ -119,6 +119,15 @@ program
   });
 
 program
+  .command('revert')
+  .description('serve again what was served before the last promotion')
+  .option('--to <version>', 'what was served then; default: the version before', countOf)
+  .action(async ({ to }: { to?: number }) => {
+    const { revert } = await import('./revert.ts');
+    await print((artifacts) => revert(artifacts, to ?? null));
+  });
+
+program
   .command('report')
   .description('the last run’s results, and where its report is')
   .action(async () => {

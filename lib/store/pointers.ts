@@ -31,6 +31,17 @@ export async function readPointer<T>({ s3, bucket }: Bucket, name: string): Prom
   }
 }
 
+/** What a version of it held. Throws ArtifactMissing where there is none. */
+export async function pointerAt<T>({ s3, bucket }: Bucket, name: string, version: number): Promise<T> {
+  const key = keyOf(name, version);
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return JSON.parse((await Body?.transformToString()) ?? 'null') as T;
+  } catch (error) {
+    throw storageError(error, key);
+  }
+}
+
 /** Points it at `value` if it still is what `expected` says (null: it must not exist). Returns the new pointer; throws PointerConflict. */
 export async function swapPointer<T>(
   { s3, bucket }: Bucket,
@@ -39,7 +50,7 @@ export async function swapPointer<T>(
   expected: Pointer<T> | null,
 ): Promise<Pointer<T>> {
   const version = (expected?.version ?? 0) + 1;
-  const key = `pointers/${name}/${String(LARGEST - version).padStart(10, '0')}`;
+  const key = keyOf(name, version);
   try {
     await s3.send(
       new PutObjectCommand({
@@ -55,6 +66,10 @@ export async function swapPointer<T>(
     if (isPreconditionFailed(error)) throw new PointerConflict(name, error);
     throw storageError(error, key);
   }
+}
+
+function keyOf(name: string, version: number): string {
+  return `pointers/${name}/${String(LARGEST - version).padStart(10, '0')}`;
 }
 
 /** Keys count down from it: the newest version is the first of a listing. */

@@ -12,6 +12,7 @@ import { createRecallServers } from '../../activities/recall-servers.ts';
 import { createPublishActivities } from '../../activities/publish.ts';
 import { writeRows } from '../../activities/tables.ts';
 import { copyPublished } from '../../cli/published.ts';
+import { revert } from '../../cli/revert.ts';
 import { openDataset, writeDataset } from '../../lib/data/dataset.ts';
 import { schemas } from '../../lib/data/tables.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
@@ -215,6 +216,14 @@ describe('promotion', () => {
     } finally {
       await following.close();
     }
+  });
+
+  it('is undone by a version of its own, which says what it is', async () => {
+    await expect(revert(artifacts, 9)).rejects.toThrow('name one from 1 to 1 (version 2 is served)');
+    expect(await revert(artifacts, null)).toMatch(/^Version 3 of what is served is version 1 again: student /);
+    expect((await activities.readServing())?.value.student).toEqual(served.student);
+    expect(await revert(artifacts, 2)).toMatch(/^Version 4 of what is served is version 2 again/);
+    expect((await activities.readServing())?.value.student).toEqual(rival);
   });
 
   it('of what cannot be opened is reported once, and the student before it goes on', async () => {
