@@ -2,7 +2,7 @@
 import type { RunProgress, StepState } from '../lib/pipeline/plan.ts';
 import type { Say } from '../infra/say.ts';
 import { type Durations, plainStepLine, progressLines } from './progress.ts';
-import { fit } from './table.ts';
+import { fit, printable } from './table.ts';
 
 /** Where whole lines and the run's progress go without overwriting each other. */
 export interface Display extends Say {
@@ -28,7 +28,7 @@ function redrawn(stream: NodeJS.WriteStream): Display {
     line: (text) => {
       const kept = passing ? [] : block;
       draw([]);
-      stream.write(`${text}\n`);
+      stream.write(`${printable(text)}\n`);
       draw(kept);
     },
     progress: (text) => {
@@ -59,18 +59,18 @@ function plain(stream: NodeJS.WriteStream): Display {
     return step.status === 'running' && nowMs - last.atMs > plainEveryMs;
   };
   return {
-    line: (text) => void stream.write(`${text}\n`),
+    line: (text) => void stream.write(`${printable(text)}\n`),
     progress: (text) => {
       if (Date.now() - lastProgressMs < 20_000) return;
       lastProgressMs = Date.now();
-      stream.write(`${text}\n`);
+      stream.write(`${printable(text)}\n`);
     },
     show: (progress) => {
       const nowMs = Date.now();
       for (const step of progress.steps) {
         if (!due(step, nowMs)) continue;
         shown.set(step.name, { status: step.status, atMs: nowMs });
-        stream.write(`${plainStepLine(step, nowMs)}\n`);
+        stream.write(`${printable(plainStepLine(step, nowMs))}\n`);
       }
     },
     end: () => undefined,

@@ -8,6 +8,7 @@ import { NewshoundError } from '../lib/errors.ts';
 import { createDisplay } from './display.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 import { withArtifacts } from './store.ts';
+import { printable } from './table.ts';
 import { Interrupted } from './interrupted.ts';
 
 const program = new Command('newshound')
@@ -132,7 +133,7 @@ program
   .description('the last run’s results, and where its report is')
   .action(async () => {
     const { lastReport } = await import('./last-report.ts');
-    process.stdout.write(`${lastReport(outFolder(process.env))}\n`);
+    process.stdout.write(`${printable(lastReport(outFolder(process.env)))}\n`);
   });
 
 program
@@ -249,7 +250,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
-  if (!(error instanceof Interrupted)) process.stderr.write(`${pc.red('newshound:')} ${message(error)}\n`);
+  if (!(error instanceof Interrupted)) process.stderr.write(`${pc.red('newshound:')} ${printable(message(error))}\n`);
 }
 // Everything that was started has been stopped; connections to Temporal are still open.
 process.exit();
@@ -290,7 +291,7 @@ function operator(
 async function print(text: (artifacts: Artifacts) => Promise<string>): Promise<void> {
   await withArtifacts(
     createDisplay(process.stdout),
-    async (artifacts) => void process.stdout.write(`${await text(artifacts)}\n`),
+    async (artifacts) => void process.stdout.write(`${printable(await text(artifacts))}\n`),
   );
 }
 

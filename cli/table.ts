@@ -23,6 +23,14 @@ export function shownWidth(text: string): number {
   return Array.from(text.replace(colourCodes, '')).length;
 }
 
+/**
+ * Text for a terminal: lines and colours stay; of other control characters, and of marks that turn the direction of writing, nothing does.
+ * Strangers' names are in messages too.
+ */
+export function printable(text: string): string {
+  return text.replace(terminalControls, (found) => (found.startsWith('\u001b[') ? found : ''));
+}
+
 /** `text` without control characters, cut to `width` columns with an ellipsis. For text without colour codes. */
 export function fit(text: string, width: number): string {
   const clean = Array.from(text.replace(controlCharacters, ' '));
@@ -32,7 +40,9 @@ export function fit(text: string, width: number): string {
 
 // oxlint-disable-next-line no-control-regex -- finds the escape sequences that set colours
 const colourCodes = /\u001b\[[0-9;]*m/g;
-const controlCharacters = /\p{Cc}/gu;
+const controlCharacters = /[\p{Cc}\p{Bidi_Control}]/gu;
+// oxlint-disable-next-line no-control-regex -- keeps the escape sequences that set colours, finds all other
+const terminalControls = /\u001b\[[0-9;]*m|(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu;
 
 function pad(text: string, width: number, align: 'left' | 'right'): string {
   const blanks = ' '.repeat(Math.max(0, width - shownWidth(text)));

@@ -29,7 +29,7 @@ export async function serveCurrent({ artifacts, threads, env, say, stopped }: Se
   const host = env['NEWSHOUND_RECALL_HOST'] || '127.0.0.1';
   const following = await followServing(artifacts, { threads, everyMs: LOOK_EVERY_MS, say });
   try {
-    const server = await listen(following.serving, { port, host, setting: 'NEWSHOUND_RECALL_PORT' });
+    const server = await listen(following.serving, { port, host, setting: 'NEWSHOUND_RECALL_PORT', say });
     say(
       `Recall server: http://${host}:${server.port}/v1/recall, student ${following.serving().student.slice(0, 12)}; /health and /metrics beside it`,
     );
@@ -60,7 +60,12 @@ async function serveOrder(json: string): Promise<void> {
     const { served, articles } = parseOrder(json);
     const { artifacts, threads } = sharedDeps(process.env);
     const opened = await openServed(artifacts, served, { threads, articles });
-    const { port } = await listen(() => opened, { port: 0, host: '127.0.0.1', setting: 'any free port' });
+    const { port } = await listen(() => opened, {
+      port: 0,
+      host: '127.0.0.1',
+      setting: 'any free port',
+      say: (text) => process.stderr.write(`${text}\n`),
+    });
     process.send?.({ kind: 'ready', port });
   } catch (error) {
     process.send?.({ kind: 'failed', failure: reportFailure(error) }, () => process.exit(1));

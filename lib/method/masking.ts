@@ -15,18 +15,38 @@ export interface Masked {
 /** The text with personal data replaced by "[email]", "[phone]" and so on. Masking a masked text changes nothing. */
 export function maskPersonalData(text: string): Masked {
   const found = Object.fromEntries(personalKinds.map((kind) => [kind, 0])) as Masked['found'];
-  let masked = text;
+  // Spaces and hyphens that do not break are spaces and hyphens.
+  let masked = text.replace(/[\u00A0\u202F]/g, ' ').replace(/[\u2010\u2011]/g, '-');
   for (const kind of personalKinds) {
-    for (const { pattern, keep } of rules[kind]) {
-      masked = masked.replace(pattern, (match) => {
-        const taken = keep(match);
-        if (taken === 0) return match;
-        found[kind]++;
-        return `[${kind}]${match.slice(taken)}`;
-      });
+    for (const rule of rules[kind]) {
+      const parts = maskOne(masked, rule);
+      found[kind] += parts.length - 1;
+      masked = parts.join(`[${kind}]`);
     }
   }
   return { text: masked, found };
+}
+
+/** What stands between the text's matches of a rule. A match that is none may hide one that begins a word later. */
+function maskOne(text: string, { pattern, keep }: Rule): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    const taken = keep(match[0]);
+    if (taken === 0) {
+      pattern.lastIndex = match.index + firstWord(match[0]).length;
+      continue;
+    }
+    parts.push(text.slice(from, match.index));
+    from = match.index + taken;
+    pattern.lastIndex = from;
+  }
+  return [...parts, text.slice(from)];
+}
+
+function firstWord(text: string): string {
+  return /^(?:[\p{L}\p{N}]+|[^\p{L}\p{N}]+)/u.exec(text)?.[0] ?? text;
 }
 
 /** A masked text without its placeholders: they say nothing of what a reader wants to know. */
@@ -44,12 +64,19 @@ interface Rule {
 
 const octet = '(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)';
 const whole = (match: string): number => match.length;
-const whenDigits =
-  (least: number, most: number) =>
-  (match: string): number => {
+const whenDigits = (least: number, most: number): Rule['keep'] =>
+  longest((match) => {
     const count = digitsOf(match).length;
-    return count >= least && count <= most ? match.length : 0;
+    return count >= least && count <= most;
+  });
+
+/** The longest beginning of a match that is one and ends with a group of digits: another number may follow (a year, a postcode). */
+function longest(isOne: (match: string) => boolean): Rule['keep'] {
+  return (match) => {
+    const ends = [...match.matchAll(/(?<=[\d)])(?=[ .-]|$)/g)].map(({ index }) => index);
+    return ends.toReversed().find((end) => isOne(match.slice(0, end))) ?? 0;
   };
+}
 
 const rules: Record<PersonalKind, readonly Rule[]> = {
   email: [
@@ -63,7 +90,7 @@ const rules: Record<PersonalKind, readonly Rule[]> = {
   card: [
     {
       pattern: /(?<![\d.,-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d]|[.,]\d)/g,
-      keep: (match) => (isCard(match) ? match.length : 0),
+      keep: longest(isCard),
     },
   ],
   ssn: [{ pattern: /(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])/g, keep: whole }],

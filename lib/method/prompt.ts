@@ -102,15 +102,23 @@ function chatPrompt(signals: readonly Signal[], tokenizer: PromptTokenizer, most
     throw new ConfigError(
       'the tokenizer has neither <|list|> nor a chat template: it fits no prompt. Take an instruction-tuned model, or a base model of this project',
     );
-  for (let oldest = 0; ; oldest++) {
-    const ids = tokenizer.chat(chatMessages(signals.slice(oldest)));
-    if (ids.length <= most) return Int32Array.from(ids);
-    if (oldest >= signals.length) {
-      throw new ConfigError(
-        `the instruction alone takes ${ids.length} tokens, teacher.rollout.maxPromptTokens is ${most}. Raise it`,
-      );
-    }
+  const chat = tokenizer.chat.bind(tokenizer);
+  const of = (newest: number): ArrayLike<number> => chat(chatMessages(signals.slice(signals.length - newest)));
+  const alone = of(0);
+  if (alone.length > most)
+    throw new ConfigError(
+      `the instruction alone takes ${alone.length} tokens, teacher.rollout.maxPromptTokens is ${most}. Raise it`,
+    );
+  // The largest number of newest signals that fits: a signal takes a token at least, and more signals never take less.
+  let [fits, tooMany] = [0, Math.min(signals.length, most) + 1];
+  let ids = alone;
+  while (tooMany - fits > 1) {
+    const middle = Math.min(fits * 2 + 8, Math.floor((fits + tooMany) / 2));
+    const tried = of(middle);
+    if (tried.length > most) tooMany = middle;
+    else [fits, ids] = [middle, tried];
   }
+  return Int32Array.from(ids);
 }
 
 /** A leading space: so a word has the same ids at the start of a line as inside one, and copying is one rule to learn. */

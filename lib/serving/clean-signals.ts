@@ -7,10 +7,12 @@ import type { Cleaner } from '../training/cleaner.ts';
 /** Of several readers at once, each list in its order. A reader keeps at least one signal. */
 export async function cleanSignals(
   readers: readonly (readonly Signal[])[],
-  cleaner: Pick<Cleaner, 'threshold' | 'probabilities'>,
+  cleaner: Pick<Cleaner, 'kinds' | 'threshold' | 'probabilities'>,
 ): Promise<Signal[][]> {
   const masked = readers.map((signals) =>
-    signals.map((signal) => ({ ...signal, text: maskPersonalData(signal.text).text })),
+    signals
+      .filter(({ kind }) => cleaner.kinds.includes(kind))
+      .map((signal) => ({ ...signal, text: maskPersonalData(signal.text).text })),
   );
   const noise = await cleaner.probabilities(masked.flat());
   let next = 0;

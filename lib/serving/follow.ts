@@ -4,6 +4,8 @@ import type { Artifacts } from '../store/artifacts.ts';
 import { readPointer, servingPointer } from '../store/pointers.ts';
 import { type OpenedModel, openServed, type ServedModel, type Serving } from './served.ts';
 
+const LONGEST_WAIT_MS = 5 * 60_000;
+
 export interface FollowOptions {
   threads: number;
   /** Between looks at the pointer. */
@@ -33,21 +35,27 @@ export async function followServing(
   }
   let version = first.version;
   let current: OpenedModel = await openServed(artifacts, first.value, { threads });
-  let problem = '';
+  /** A version that could not be opened: it is tried again, after longer and longer. Opening is work, and beside it readers are answered. */
+  let failed = { version: 0, message: '', times: 0, nextAt: 0 };
 
   const look = async (): Promise<void> => {
+    let asked = 0;
     try {
       const pointer = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
       if (pointer === null || pointer.version === version) return;
+      if (pointer.version === failed.version && Date.now() < failed.nextAt) return;
+      asked = pointer.version;
       const next = await openServed(artifacts, pointer.value, { threads });
       const before = current;
-      [current, version, problem] = [next, pointer.version, ''];
+      [current, version] = [next, pointer.version];
+      failed = { version: 0, message: '', times: 0, nextAt: 0 };
       say(`serving student ${next.student.slice(0, 12)}`);
       await before.release();
     } catch (error) {
       const { message } = error as Error;
-      if (message !== problem) say(`still serving student ${current.student.slice(0, 12)}: ${message}`);
-      problem = message;
+      if (message !== failed.message) say(`still serving student ${current.student.slice(0, 12)}: ${message}`);
+      const times = asked === failed.version ? failed.times + 1 : 1;
+      failed = { version: asked, message, times, nextAt: Date.now() + Math.min(LONGEST_WAIT_MS, everyMs * 2 ** times) };
     }
   };
   let looking = Promise.resolve();

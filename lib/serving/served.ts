@@ -80,7 +80,14 @@ export async function openServed(
     popular: popularArticles(dataset),
     cleaner,
   });
-  await warmUp(service, dataset);
+  const free = async (): Promise<void> => {
+    await decoder.release();
+    await cleaner.release();
+  };
+  await warmUp(service, dataset).catch(async (error: unknown) => {
+    await free();
+    throw error;
+  });
   let pending: Promise<unknown> = Promise.resolve();
   return {
     student: served.student.digest,
@@ -93,8 +100,7 @@ export async function openServed(
     },
     release: async () => {
       await pending;
-      await decoder.release();
-      await cleaner.release();
+      await free();
     },
   };
 }

@@ -14,6 +14,8 @@ export interface ListenOptions {
   host: string;
   /** The setting that named the port, for the error. */
   setting: string;
+  /** Told of what fails. */
+  say: (text: string) => void;
 }
 
 export interface RecallServer {
@@ -23,8 +25,8 @@ export interface RecallServer {
 }
 
 /** Serves the recall app. Throws PortTaken. */
-export function listen(serving: () => Serving, { port, host, setting }: ListenOptions): Promise<RecallServer> {
-  const app: Hono = createRecallApp(serving);
+export function listen(serving: () => Serving, { port, host, setting, say }: ListenOptions): Promise<RecallServer> {
+  const app: Hono = createRecallApp(serving, say);
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, port, hostname: host }, (address) =>
       resolve({

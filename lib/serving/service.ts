@@ -1,4 +1,5 @@
 /** Recall for one portal: a reader's signals in, fresh articles out, by the paths that were asked for. */
+import { maskPersonalData } from '../method/masking.ts';
 import { createHash } from 'node:crypto';
 import type { Reader, Signal } from '../data/rows.ts';
 import type { RolloutSettings } from '../pipeline/stage-settings.ts';
@@ -47,7 +48,7 @@ export interface ServiceParts {
   /** Article ids of the index, most clicked first. */
   popular: readonly string[];
   /** Of signals as they come; null where they come cleaned. */
-  cleaner: Pick<Cleaner, 'threshold' | 'probabilities'> | null;
+  cleaner: Pick<Cleaner, 'kinds' | 'threshold' | 'probabilities'> | null;
 }
 
 /** Readers whose list is remembered: a list changes only when the reader's signals do. */
@@ -102,11 +103,12 @@ export function createRecallService({
       const writers = requests.filter(({ paths }) => paths.includes('queries'));
       const lists = await queriesOf(writers);
       const depth = Math.max(1, ...requests.map((request) => request.depth));
-      const lastClicks = requests.map(({ signals }) => signals.findLast((signal) => signal.kind === 'click')?.text);
+      // The portal's own path: what the student's cleaning takes for noise is none of its business.
+      const lastClicks = asked.map(({ signals }) => signals.findLast((signal) => signal.kind === 'click')?.text);
       const [byQueries, byClick] = await Promise.all([
         recallArticles(lists, embedder, index, depth),
         recallArticles(
-          lastClicks.map((text) => (text ? [text] : [])),
+          lastClicks.map((text) => (text ? [maskPersonalData(text).text] : [])),
           embedder,
           index,
           depth,

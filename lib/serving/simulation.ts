@@ -111,8 +111,12 @@ async function visit(plan: Day, reader: SimulatedReader, arm: Arm): Promise<Expo
   if (random.uniform() >= base + before.shift) return exposure;
 
   const { paths, recall } = plan.arms[arm];
+  const askedAt = performance.now();
   const answer = await recall(readerId).catch(() => null);
-  if (!answer) return { ...exposure, active: true, failed: true, shift: moved(before.shift, -habit.loss) };
+  if (!answer) {
+    const latency_ms = performance.now() - askedAt;
+    return { ...exposure, active: true, failed: true, latency_ms, shift: moved(before.shift, -habit.loss) };
+  }
   const slate = interleave(
     paths.map((path) => answer.recalled[path] ?? []),
     new Set(before.clicked),

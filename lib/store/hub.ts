@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
 import { ConfigError, DataError, DiskFull } from '../errors.ts';
 
 export interface HubSettings {
@@ -78,10 +79,15 @@ async function listFiles(
   settings: HubSettings,
 ): Promise<{ commit: string; files: HubFile[] }> {
   const url = `${settings.endpoint}/api/models/${model}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const answer = await insist(url, settings, () => request(url, settings));
-  const { sha, siblings } = (await answer.json()) as { sha?: string; siblings?: Sibling[] };
-  const files = (siblings ?? []).filter(({ rfilename }) => modelFile.test(rfilename)).map(fileOf);
-  if (!sha || !files.some(({ name }) => name === 'config.json')) {
+  const text = await insist(url, settings, async () => {
+    const answer = await request(url, settings);
+    return answer.text().catch((error: unknown) => {
+      throw new Interruption(reasonOf(error), false);
+    });
+  });
+  const { sha, siblings } = parsed(text, url);
+  const files = siblings.filter(({ rfilename }) => modelFile.test(rfilename)).map((file) => fileOf(file, url));
+  if (!files.some(({ name }) => name === 'config.json')) {
     throw new ConfigError(
       `${model} at ${settings.endpoint} holds no config.json: it is no model that Transformers reads. Name another`,
     );
@@ -89,17 +95,40 @@ async function listFiles(
   return { commit: sha, files };
 }
 
-interface Sibling {
-  rfilename: string;
-  size: number;
-  blobId: string;
-  lfs?: { sha256: string; size: number };
+const size = z.number().int().min(0);
+const listing = z.object({
+  sha: z.string().regex(/^[\da-f]{40}$/),
+  siblings: z.array(
+    z.object({
+      rfilename: z.string(),
+      size: size.optional(),
+      blobId: z.string().optional(),
+      lfs: z.object({ sha256: z.string().regex(/^[\da-f]{64}$/), size }).optional(),
+    }),
+  ),
+});
+type Sibling = z.infer<typeof listing>['siblings'][number];
+
+/** What the hub says of a model. Throws DataError for anything else: a login page of a proxy, another server. */
+function parsed(text: string, url: string): z.infer<typeof listing> {
+  try {
+    return listing.parse(JSON.parse(text));
+  } catch (cause) {
+    const why = cause instanceof z.ZodError ? z.prettifyError(new z.ZodError(cause.issues.slice(0, 1))) : 'no JSON';
+    throw new DataError(
+      `${url} answers what no hub answers (${why.slice(0, 200)}). Check HF_ENDPOINT, and proxies on the way`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
-function fileOf({ rfilename: name, size, blobId, lfs }: Sibling): HubFile {
-  return lfs
-    ? { name, bytes: lfs.size, digest: { algorithm: 'sha256', hex: lfs.sha256 } }
-    : { name, bytes: size, digest: { algorithm: 'git', hex: blobId } };
+function fileOf({ rfilename: name, size: bytes, blobId, lfs }: Sibling, url: string): HubFile {
+  if (lfs) return { name, bytes: lfs.size, digest: { algorithm: 'sha256', hex: lfs.sha256 } };
+  if (bytes === undefined || blobId === undefined)
+    throw new DataError(`${url} names neither size nor digest of ${name}. Check HF_ENDPOINT`);
+  return { name, bytes, digest: { algorithm: 'git', hex: blobId } };
 }
 
 /** Fetches into `path`.part, from where that ends, and renames it when it is whole and right. Returns the bytes that came. */
@@ -111,7 +140,7 @@ async function fetchFile(url: string, path: string, file: HubFile, settings: Hub
     const before = sizeOf(part);
     if (before > file.bytes) rmSync(part);
     const from = before > file.bytes ? 0 : before;
-    if (from < file.bytes || file.bytes === 0) came += await append(url, part, from, settings);
+    if (from < file.bytes || file.bytes === 0) came += await append(url, part, { from, most: file.bytes }, settings);
     if (sizeOf(part) < file.bytes)
       throw new Interruption(`it ended after ${sizeOf(part)} of ${file.bytes} bytes`, came > 0);
   });
@@ -125,14 +154,28 @@ async function fetchFile(url: string, path: string, file: HubFile, settings: Hub
   );
 }
 
-/** Appends what the hub has from byte `from` on; where it answers with the whole, that takes the place of what was there. */
-async function append(url: string, part: string, from: number, settings: HubSettings): Promise<number> {
+/** Appends what the hub has from byte `from` on; where it answers with the whole, that takes the place of what was there. Beyond `most` bytes in all nothing is taken. */
+async function append(
+  url: string,
+  part: string,
+  { from, most }: { from: number; most: number },
+  settings: HubSettings,
+): Promise<number> {
   const answer = await request(url, settings, from > 0 ? { Range: `bytes=${from}-` } : {});
   const start = answer.status === 206 ? from : 0;
   const before = start === 0 ? 0 : sizeOf(part);
   const flags = start === 0 ? 'w' : 'a';
   try {
-    if (answer.body) await pipeline(Readable.fromWeb(answer.body), createWriteStream(part, { flags }));
+    let room = most - start + 1;
+    // One byte too many tells that it is not what was promised.
+    const bounded = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of chunks) {
+        yield chunk.subarray(0, room);
+        room -= chunk.length;
+        if (room <= 0) return;
+      }
+    };
+    if (answer.body) await pipeline(Readable.fromWeb(answer.body), bounded, createWriteStream(part, { flags }));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
       throw new DiskFull(`${part}: the disk is full. Make room; what was fetched is gone on with`, { cause: error });

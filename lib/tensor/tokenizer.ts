@@ -132,7 +132,8 @@ interface TokenizerParts {
   model?: {
     type?: string;
     unk_token?: string | null;
-    vocab?: Record<string, number>;
+    unk_id?: number | null;
+    vocab?: Record<string, number> | readonly [string, number][];
     merges?: (string | [string, string])[];
   };
 }
@@ -154,8 +155,9 @@ function libraryOf(tokenizer: object, path: string): Library {
   }
 }
 
-/** Words remembered with their ids: text repeats itself, and merging is slow. */
+/** Words remembered with their ids: text repeats itself, and merging is slow. Not long ones: they are rare, and may be a stranger's flood. */
 const REMEMBERED_WORDS = 200_000;
+const REMEMBERED_LENGTH = 32;
 
 /** GPT-2's pattern: cuts text where the byte-level pre-tokenizer cuts it, so that words can be looked up one by one. */
 const byteLevelWords = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
@@ -174,8 +176,13 @@ function plainEncoder(tokenizer: object, path: string): (text: string) => number
       let wordIds = remembered.get(word);
       if (!wordIds) {
         wordIds = encode(word);
+        if (word.length > REMEMBERED_LENGTH) {
+          for (const id of wordIds) ids.push(id);
+          continue;
+        }
         if (remembered.size >= REMEMBERED_WORDS) remembered.clear();
-        remembered.set(word, wordIds);
+        // A copy: a piece of a text would keep all of it in memory.
+        remembered.set(Buffer.from(word).toString(), wordIds);
       }
       for (const id of wordIds) ids.push(id);
     }
@@ -192,6 +199,17 @@ function withoutSpecials(tokenizer: object): object {
   );
   specials.delete(model?.unk_token ?? '');
   const plain = { ...tokenizer, added_tokens: [], post_processor: null };
+  // Of Unigram: the places stay, what stands in them no text can spell.
+  if (Array.isArray(model?.vocab))
+    return {
+      ...plain,
+      model: {
+        ...model,
+        vocab: (model.vocab as readonly [string, number][]).map(([token, score], id) =>
+          specials.has(token) && id !== model.unk_id ? [`\u0000${id}\u0000`, -1e9] : [token, score],
+        ),
+      },
+    };
   if (model?.type !== 'BPE' || !model.vocab) return plain;
   const spells = (merge: string | [string, string]): string =>
     typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');

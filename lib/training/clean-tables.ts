@@ -55,7 +55,7 @@ export async function cleanTables(source: CanonicalTables, plan: CleaningPlan): 
   const tables = { ...source, signals, quarantine };
   const result = { masked, signals: signals.length };
   if (!settings.enabled) {
-    return { ...result, tables, files: idleCleanerFiles(), dropped: 0, spared: 0, cleaner: null };
+    return { ...result, tables, files: idleCleanerFiles(settings), dropped: 0, spared: 0, cleaner: null };
   }
 
   const splits = splitsOfSignals(signals, source.examples);

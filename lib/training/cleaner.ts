@@ -27,6 +27,8 @@ import { cosineRate } from './supervised.ts';
 export type CleanerSignal = Pick<SignalRow, 'kind' | 'text'>;
 
 export interface Cleaner {
+  /** Signals of other kinds are left out. */
+  readonly kinds: readonly SignalRow['kind'][];
   /** A signal whose probability is above it is dropped. */
   readonly threshold: number;
   /** Probability of noise of each signal. Other signals of the call do not matter. `progress`: once a batch. */
@@ -87,11 +89,16 @@ export async function trainCleaner(plan: CleanerPlan): Promise<TrainedCleaner> {
     await trainer.release();
   }
   return {
-    ...cleanerOf(shape, parameters, tokenizer, settings.threshold, threads),
+    ...cleanerOf(shape, parameters, tokenizer, settings, threads),
     loss: last.reduce((sum, loss) => sum + loss, 0) / last.length,
     parameters: countParameters(parameters),
     files: () => ({
-      'cleaner.json': jsonBytes({ type: 'trained', threshold: settings.threshold, ...shape } satisfies CleanerFile),
+      'cleaner.json': jsonBytes({
+        type: 'trained',
+        threshold: settings.threshold,
+        kinds: settings.kinds,
+        ...shape,
+      } satisfies CleanerFile),
       'model.safetensors': writeSafetensors(
         new Map([...parameters].map(([name, weight]) => [name, asStored(weight.shape, weight.data, 'F32')])),
       ),
@@ -101,16 +108,18 @@ export async function trainCleaner(plan: CleanerPlan): Promise<TrainedCleaner> {
 }
 
 /** Files of a cleaner that takes nothing for noise. */
-export function idleCleanerFiles(): Record<string, Uint8Array> {
-  return { 'cleaner.json': jsonBytes({ type: 'off' } satisfies CleanerFile) };
+export function idleCleanerFiles({ kinds }: Pick<CleanSettings, 'kinds'>): Record<string, Uint8Array> {
+  return { 'cleaner.json': jsonBytes({ type: 'off', kinds } satisfies CleanerFile) };
 }
 
 const size = z.number().int().positive();
+const kinds = z.array(z.enum(['search', 'page', 'click'])).min(1);
 const cleanerFile = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('off') }),
+  z.object({ type: z.literal('off'), kinds }),
   z.object({
     type: z.literal('trained'),
     threshold: z.number().min(0).max(1),
+    kinds,
     hidden: size,
     intermediate: size,
     layers: size,
@@ -124,6 +133,7 @@ export async function openCleaner(folder: string, threads: number): Promise<Clea
   const file = await readCleanerFile(join(folder, 'cleaner.json'));
   if (file.type === 'off') {
     return {
+      kinds: file.kinds,
       threshold: 1,
       probabilities: async (signals) => new Float32Array(signals.length),
       release: async () => undefined,
@@ -145,7 +155,7 @@ export async function openCleaner(folder: string, threads: number): Promise<Clea
     }
     parameters.set(name, { shape: dimensions, data: asFloat32(tensor, name, path) });
   }
-  return cleanerOf(file, parameters, tokenizer, file.threshold, threads);
+  return cleanerOf(file, parameters, tokenizer, file, threads);
 }
 
 const remedy = 'Run the clean stage again';
@@ -171,7 +181,7 @@ function cleanerOf(
   network: CleanerShape,
   parameters: Parameters,
   tokenizer: Tokenizer,
-  threshold: number,
+  { kinds, threshold }: Pick<Cleaner, 'kinds' | 'threshold'>,
   threads: number,
 ): Cleaner {
   const computation = createComputation({
@@ -182,6 +192,7 @@ function cleanerOf(
     trace: (p, { ids, mask }) => ({ noise: sigmoid(noiseLogits(network, p, ids, mask)) }),
   });
   return {
+    kinds,
     threshold,
     probabilities: async (signals, progress) => {
       const probabilities = new Float32Array(signals.length);

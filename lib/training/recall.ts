@@ -17,13 +17,19 @@ export async function recallArticles(
 ): Promise<Int32Array[]> {
   const texts = [...new Set(lists.flat())];
   if (texts.length === 0) return lists.map(() => new Int32Array());
-  const found = index.search(await embedder.embed(texts), depth);
+  const rows = await embedder.embed(texts);
+  // Without a known word a query is near nothing, and what is nearest to nothing is anything.
+  const isKnown = texts.map((_, i) =>
+    rows.subarray(i * embedder.dimensions, (i + 1) * embedder.dimensions).some((x) => x !== 0),
+  );
+  const found = index.search(rows, depth);
   const width = found.positions.length / texts.length;
   const at = new Map(texts.map((text, i) => [text, i]));
   return lists.map((queries) =>
     mergeByMaximumCosine(
-      queries.map((query) => {
+      queries.flatMap((query) => {
         const row = at.get(query) ?? 0;
+        if (!isKnown[row]) return [];
         return {
           positions: found.positions.subarray(row * width, (row + 1) * width),
           scores: found.scores.subarray(row * width, (row + 1) * width),

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createDisplay } from '../../cli/display.ts';
 import { plainStepLine, progressLines, secondsLeft } from '../../cli/progress.ts';
 import { settingsText } from '../../cli/settings.ts';
-import { fit, formatTable, shownWidth } from '../../cli/table.ts';
+import { fit, formatTable, printable, shownWidth } from '../../cli/table.ts';
 import { acquireLock } from '../../infra/lock.ts';
 import type { RunProgress, StepState } from '../../lib/pipeline/plan.ts';
 
@@ -74,6 +74,13 @@ function stream(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => strin
     text: () => text,
   };
 }
+
+describe('text for a terminal', () => {
+  it('keeps lines and colours, and no other escape sequence', () => {
+    expect(printable('a\u001b[31mred\u001b[0m\n\tb')).toBe('a\u001b[31mred\u001b[0m\n\tb');
+    expect(printable('N\u001b]0;owned\u0007\u001b[2J\u009b2J\r\u202Ex')).toBe('N]0;owned[2J2Jx');
+  });
+});
 
 describe('a table', () => {
   it('is aligned, with no blanks at the ends of lines', () => {

@@ -10,7 +10,7 @@ import { type Fetched, fetchModel } from '../../lib/store/hub.ts';
 import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
 
 const source = join(import.meta.dirname, '../oracle/data/models/llama');
-const commit = 'c0ffee'.repeat(6);
+const commit = '0123456789abcdef0123456789abcdef01234567';
 
 /** How a hub behaves besides being one. */
 interface Manners {
@@ -24,6 +24,8 @@ interface Manners {
   token?: string;
   /** Sends other bytes than it promised. */
   lies?: boolean;
+  /** Answers so where it is asked for the files. */
+  listing?: string;
 }
 
 let server: Server | undefined;
@@ -39,6 +41,7 @@ async function hub(manners: Manners = {}): Promise<{ endpoint: string; asked: st
     if (manners.token && request.headers.authorization !== `Bearer ${manners.token}`)
       return void response.writeHead(401).end();
     if (url === '/api/models/some/llama/revision/main?blobs=true') {
+      if (manners.listing !== undefined) return void response.end(manners.listing);
       const siblings = [...readdirSync(source), 'pytorch_model.bin'].map((rfilename) => siblingOf(rfilename));
       return void response.end(JSON.stringify({ sha: commit, siblings }));
     }
@@ -148,6 +151,15 @@ describe('a model from a hub', () => {
     };
     await expect(fetchLlama(endpoint, scratch(), { check })).rejects.toThrow(/not this one/);
     expect(asked.some((url) => url.includes('safetensors'))).toBe(false);
+  });
+
+  it('is refused with a sentence where the answer is no hub’s', async () => {
+    for (const page of ['<html>log in</html>', '{"sha":"\u001b]0;owned","siblings":[]}', '{"siblings":3}']) {
+      const { endpoint } = await hub({ listing: page });
+      await expect(fetchLlama(endpoint, scratch())).rejects.toThrow(
+        /answers what no hub answers .* Check HF_ENDPOINT/s,
+      );
+    }
   });
 
   it('needs a hub, a name that it knows, and a token where it asks for one', async () => {

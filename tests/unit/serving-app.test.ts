@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../lib/data/rows.ts';
 import { createRecallApp } from '../../lib/serving/app.ts';
-import { createBatcher } from '../../lib/serving/batching.ts';
+import { createBatcher, Overloaded } from '../../lib/serving/batching.ts';
 import { cleanSignals } from '../../lib/serving/clean-signals.ts';
 import type { Serving } from '../../lib/serving/served.ts';
 import type { RecallService } from '../../lib/serving/service.ts';
@@ -9,7 +9,7 @@ import type { RecallService } from '../../lib/serving/service.ts';
 describe('a batcher', () => {
   it('answers each request with its own answer, in batches that keep the limit', async () => {
     const sizes: number[] = [];
-    const batcher = createBatcher<number, number>(4, async (numbers) => {
+    const batcher = createBatcher<number, number>({ limit: 4, waiting: 100 }, async (numbers) => {
       sizes.push(numbers.length);
       return numbers.map((number) => number * 10);
     });
@@ -18,14 +18,30 @@ describe('a batcher', () => {
     expect(sizes).toEqual([4, 4, 3]);
   });
 
-  it('fails the requests of a failed batch and goes on with the next', async () => {
-    const batcher = createBatcher<number, number>(2, async (numbers) => {
+  it('fails the request that a batch fails for, and goes on with the next', async () => {
+    const batcher = createBatcher<number, number>({ limit: 2, waiting: 100 }, async (numbers) => {
       if (numbers.includes(1)) throw new Error('broken');
       return numbers;
     });
     const settled = await Promise.allSettled([0, 1, 2].map((i) => batcher.submit(i)));
-    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     await expect(batcher.submit(3)).resolves.toBe(3);
+  });
+
+  it('refuses more than may wait, and does not work for who is gone', async () => {
+    const seen: number[] = [];
+    const batcher = createBatcher<number, number>({ limit: 1, waiting: 2 }, async (numbers) => {
+      seen.push(...numbers);
+      return numbers;
+    });
+    const gone = new AbortController();
+    const first = batcher.submit(1);
+    void batcher.submit(2, gone.signal);
+    await expect(batcher.submit(3)).rejects.toThrow(Overloaded);
+    gone.abort();
+    await first;
+    await expect(batcher.submit(4)).resolves.toBe(4);
+    expect(seen).toEqual([1, 4]);
   });
 });
 
@@ -37,7 +53,9 @@ describe('the recall app', () => {
         recalled: { popular: ['p1', 'p2', 'p3'].slice(0, depth) },
       })),
   };
-  const app = createRecallApp(() => ({ service: echo, student: 'abc' }));
+  const said: string[] = [];
+  const say = (text: string): void => void said.push(text);
+  const app = createRecallApp(() => ({ service: echo, student: 'abc' }), say);
   const post = (body: string): Promise<Response> =>
     Promise.resolve(
       app.request('/v1/recall', { method: 'POST', body, headers: { 'content-type': 'application/json' } }),
@@ -70,6 +88,17 @@ describe('the recall app', () => {
     expect(((await response.json()) as { error: string }).error).not.toBe('');
   });
 
+  it('says shortly what is wrong with a body, however much is', async () => {
+    for (const body of [
+      { ...good, paths: Array.from({ length: 50_000 }, () => 0) },
+      { ...good, ['x'.repeat(100_000)]: 1 },
+    ]) {
+      const response = await post(JSON.stringify(body));
+      expect(response.status).toBe(400);
+      expect((await response.text()).length).toBeLessThan(2000);
+    }
+  });
+
   it('answers 413 to a body that is too large', async () => {
     const response = await post(JSON.stringify({ ...good, padding: 'x'.repeat(600 * 1024) }));
     expect(response.status).toBe(413);
@@ -83,19 +112,22 @@ describe('the recall app', () => {
   });
 
   it('says 500 when recall fails, and counts what it answered', async () => {
-    const failing = createRecallApp(() => ({
-      service: { recall: () => Promise.reject(new Error('no memory')) },
-      student: 'abc',
-    }));
+    const failing = createRecallApp(
+      () => ({ service: { recall: () => Promise.reject(new Error('no memory in /home/op')) }, student: 'abc' }),
+      say,
+    );
     const response = await failing.request('/v1/recall', { method: 'POST', body: JSON.stringify(good) });
     expect(response.status).toBe(500);
+    // What failed is the operator's, not the stranger's.
+    expect(await response.json()).toEqual({ error: 'recall failed' });
+    expect(said).toEqual(['recall failed: no memory in /home/op']);
     const metrics = await (await failing.request('/metrics')).text();
     expect(metrics).toContain('newshound_recall_requests_total{status="500"} 1');
   });
 
   it('names the student that answers, also after it has changed', async () => {
     let student = 'first';
-    const changing = createRecallApp((): Serving => ({ service: echo, student }));
+    const changing = createRecallApp((): Serving => ({ service: echo, student }), say);
     const health = async (): Promise<unknown> => (await changing.request('/health')).json();
     expect(await health()).toEqual({ status: 'ok', student: 'first' });
     student = 'second';
@@ -107,6 +139,7 @@ describe('signals as they come', () => {
   it('are masked and rid of noise, reader by reader, and nobody is left without any', async () => {
     const signal = (text: string, at: number): Signal => ({ kind: 'search', text, at, articleId: null });
     const cleaner = {
+      kinds: ['search', 'click'] as const,
       threshold: 0.5,
       probabilities: async (signals: readonly { text: string }[]) =>
         Float32Array.from(signals, ({ text }) => (text.includes('login') ? 0.9 : text.includes('junk') ? 0.8 : 0.1)),
@@ -116,10 +149,11 @@ describe('signals as they come', () => {
         [signal('storm surge, mail me at jo@example.org', 1), signal('bank login', 2)],
         [],
         [signal('login', 1), signal('junk', 2)],
+        [{ ...signal('a page', 1), kind: 'page' }],
       ],
       cleaner,
     );
-    expect(cleaned.map((signals) => signals.map(({ at }) => at))).toEqual([[1], [], [2]]);
+    expect(cleaned.map((signals) => signals.map(({ at }) => at))).toEqual([[1], [], [2], []]);
     expect(cleaned[0][0].text).toMatch(/^storm surge/);
     expect(cleaned[0][0].text).not.toContain('jo@example.org');
   });

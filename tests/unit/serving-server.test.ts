@@ -82,7 +82,7 @@ describe('a recall server', () => {
 
   beforeAll(async () => {
     served = await open();
-    server = await listen(() => served, { port: 0, host: '127.0.0.1', setting: 'any' });
+    server = await listen(() => served, { port: 0, host: '127.0.0.1', setting: 'any', say: () => undefined });
   });
   afterAll(async () => {
     await server.close();
@@ -156,7 +156,12 @@ describe('a recall server', () => {
 
   it('refuses a port that is taken, and names the setting', async () => {
     await expect(
-      listen(() => served, { port: server.port, host: '127.0.0.1', setting: 'NEWSHOUND_RECALL_PORT' }),
+      listen(() => served, {
+        port: server.port,
+        host: '127.0.0.1',
+        setting: 'NEWSHOUND_RECALL_PORT',
+        say: () => undefined,
+      }),
     ).rejects.toThrow(PortTaken);
   });
 });

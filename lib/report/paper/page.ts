@@ -2,6 +2,7 @@
 import type { Interval } from '../../method/bootstrap.ts';
 import { rankingMetricNames } from '../../method/metrics.ts';
 import type { Json } from '../../pipeline/stages.ts';
+import { asPlainMarkdown } from '../model-card.ts';
 import { duration, written } from '../text.ts';
 import { exploredWorlds } from './claims.ts';
 import type { PaperFigures, TableName, TableRow } from './figures.ts';
@@ -185,7 +186,7 @@ function leftOut({ record: { shrunk, notRun, impossible, notAsked } }: PaperFigu
     ...shrunk.map((what) => `To keep the hours: ${what}.`),
     ...impossible.map((arm) => `This source cannot be asked: arm ${arm}.`),
     ...(notAsked.length === 0 ? [] : [`Not asked for (\`paper.arms\`): ${notAsked.join(', ')}.`]),
-    ...notRun.map(({ name, why }) => `Arm ${name} was not run: ${why}.`),
+    ...notRun.map(({ name, why }) => `Arm ${name} was not run: ${asPlainMarkdown(why)}.`),
   ];
   return `## What was left out\n\n${lines.length === 0 ? 'Nothing: every arm was run with every seed.' : lines.map((line) => `- ${line}`).join('\n')}`;
 }
