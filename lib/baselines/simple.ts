@@ -1,6 +1,7 @@
 /** Rankings that train nothing: what a learned method has to beat. */
 import type { Dataset } from '../data/dataset.ts';
 import type { Reader, Split } from '../data/rows.ts';
+import { CLUSTER_COSINE, clusterSignals } from '../method/rubric.ts';
 import { keyPhraseOfSignal } from '../method/weak-labels.ts';
 import { Random } from '../random.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
@@ -25,6 +26,9 @@ export interface BaselineContext {
  * nothing. Null where the method does not apply to the dataset.
  */
 export type Baseline = (readers: readonly Reader[], context: BaselineContext) => Promise<Int32Array[] | null>;
+
+/** As many as a list's lines at least; chosen on another world (docs/experiments.md, "What a label can teach"). */
+const CENTROIDS = 3;
 
 export const baselines = {
   random: async (readers, { index, seed }) =>
@@ -72,6 +76,18 @@ export const baselines = {
       for (const vector of ofReader) for (let d = 0; d < mean.length; d++) mean[d] += vector[d];
       normalise(mean);
       return mergeByMaximumCosine(ofReader.length > 0 ? [index.search(mean, RECALL_DEPTH)] : [], RECALL_DEPTH);
+    });
+  },
+
+  /** A query vector for each of the largest groups of alike signals: what can be had of a reader's interests without a model. */
+  cluster_centroids: async (readers, { embedder, index }) => {
+    const vectors = await embedSignals(readers, embedder);
+    return vectors.map((ofReader) => {
+      const largest = clusterSignals(ofReader, CLUSTER_COSINE).toSorted((a, b) => b.weight - a.weight);
+      return mergeByMaximumCosine(
+        largest.slice(0, CENTROIDS).map(({ centroid }) => index.search(centroid, RECALL_DEPTH)),
+        RECALL_DEPTH,
+      );
     });
   },
 

@@ -4,7 +4,7 @@ import { type Baseline, type BaselineContext, baselines, newestKeyPhrases } from
 import { networks, tuneBaseline } from '../../lib/baselines/tuning.ts';
 import { openWalks } from '../../lib/baselines/walks.ts';
 import { type Dataset, datasetOf } from '../../lib/data/dataset.ts';
-import type { Reader, Split } from '../../lib/data/rows.ts';
+import type { Reader, Signal, Split } from '../../lib/data/rows.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
 import { DataError } from '../../lib/errors.ts';
 import { meanMetrics } from '../../lib/method/metrics.ts';
@@ -231,6 +231,20 @@ describe('before training', () => {
     const model = await trainRanker(networks[name](plan), plan);
     const start = recall(await model.rank(readers, context.index));
     expect(start).toBeGreaterThan(0.8 * recall(await baselines.mean_signals(readers, context)));
+  });
+});
+
+describe('centroids of groups of signals', () => {
+  it('recall what is near each group, where the mean of all is near none', async () => {
+    const [one, other] = [0, 1].map((at) => context.index.articleIds[at]);
+    const titles = [one, other].map((id) => context.dataset.articles.get(id)?.title ?? '');
+    const signals = titles.flatMap((text) => [1, 2].map((at): Signal => ({ kind: 'page', text, at, articleId: null })));
+    const [ranked] = await baselines.cluster_centroids([{ ...readers[0], signals }], context);
+    expect(Array.from(ranked.slice(0, 2), (position) => context.index.articleIds[position]).sort()).toEqual(
+      [one, other].sort(),
+    );
+    const [nothing] = await baselines.cluster_centroids([{ ...readers[0], signals: [] }], context);
+    expect(nothing).toHaveLength(0);
   });
 });
 
