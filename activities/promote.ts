@@ -1,6 +1,5 @@
 /** promote: the days of an A/B test, served over HTTP to simulated readers, and the swap of what is served. */
 import { isDeepStrictEqual } from 'node:util';
-import { openWorld, type World } from '../lib/data/world/world.ts';
 import { schemas } from '../lib/data/tables.ts';
 import { PointerConflict } from '../lib/errors.ts';
 import type { Arm } from '../lib/method/verdict.ts';
@@ -34,15 +33,14 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
   const { artifacts } = deps;
   const resources = createResources(artifacts);
   const servers = createRecallServers();
-  const openedWorld = createWorldKeeper();
+  const keptAudience = createAudienceKeeper();
 
   const audienceOf = async ({ settings, inputs }: StageInput): Promise<Audience> => {
-    // Signals as they come: the server cleans them.
-    const dataset = await resources.dataset(inputs.dataset);
     const { readers } = settings.promote;
+    // Signals as they come: the server cleans them.
     return settings.source.kind === 'world'
-      ? worldAudience(dataset, openedWorld(settings.source), readers)
-      : replayAudience(dataset, readers);
+      ? keptAudience(settings.source, readers)
+      : replayAudience(await resources.dataset(inputs.dataset), readers);
   };
 
   const readExposures = async (days: readonly Pick<DayResult, 'exposures'>[]): Promise<Exposure[]> => {
@@ -189,15 +187,12 @@ function experimentOf({ run, step }: StageInput): string {
   return `${run}/${step}`;
 }
 
-/** Generating a world takes seconds: the last one is kept. */
-function createWorldKeeper(): (source: SourceSettings) => Pick<World, 'affinity'> {
-  let kept: { key: string; world: Pick<World, 'affinity'> } | null = null;
-  return (source) => {
-    const key = JSON.stringify(source);
-    if (kept?.key !== key) {
-      const { affinity } = openWorld({ ...source, seed: source.worldSeed });
-      kept = { key, world: { affinity } };
-    }
-    return kept.world;
+/** Generating a world takes seconds: the last one's readers are kept. */
+function createAudienceKeeper(): (source: SourceSettings, readers: number) => Audience {
+  let kept: { key: string; audience: Audience } | null = null;
+  return (source, readers) => {
+    const key = JSON.stringify([source, readers]);
+    if (kept?.key !== key) kept = { key, audience: worldAudience({ ...source, seed: source.worldSeed }, readers) };
+    return kept.audience;
   };
 }

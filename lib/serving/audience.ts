@@ -1,7 +1,7 @@
 /** The simulated readers of an A/B test, and what they click. */
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, datasetOf } from '../data/dataset.ts';
 import type { Reader } from '../data/rows.ts';
-import type { World } from '../data/world/world.ts';
+import { openWorld, type WorldSettings } from '../data/world/world.ts';
 
 export interface Audience {
   readers: Reader[];
@@ -15,13 +15,15 @@ export interface Audience {
 const CLICK_RATE = 8;
 
 /**
- * Readers of the embedded world: those of the test split first, then of dev and train, as many as `count`. A click is the first event of
- * a Poisson process whose rate is the world's propensity w (affinity × appeal × freshness): p = 1 - exp(-8 w).
+ * `count` test readers of the embedded world, more than the run measures where so many are asked for: readers are drawn one by one, so those
+ * that both know are the same. None that training saw. A click is the first event of a Poisson process whose rate is the world's propensity w
+ * (affinity × appeal × freshness): p = 1 - exp(-8 w).
  */
-export function worldAudience(dataset: Dataset, world: Pick<World, 'affinity'>, count: number): Audience {
+export function worldAudience(settings: WorldSettings, count: number): Audience {
+  const world = openWorld({ ...settings, trainReaders: 1, devReaders: 1, testReaders: count });
   return {
     kind: 'world',
-    readers: (['test', 'dev', 'train'] as const).flatMap((split) => dataset.readers(split)).slice(0, count),
+    readers: datasetOf(world.tables).readers('test'),
     clickProbabilities: (readerId, articleIds) =>
       Array.from(world.affinity(readerId, articleIds), (propensity) => 1 - Math.exp(-CLICK_RATE * propensity)),
   };

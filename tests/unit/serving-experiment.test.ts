@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { replayAudience, worldAudience } from '../../lib/serving/audience.ts';
 import { dailyFigures, experimentState } from '../../lib/serving/experiment-log.ts';
 import { type Exposure, experimentArm, interleave } from '../../lib/serving/simulation.ts';
-import { dataset, world } from './serving-world.ts';
+import { dataset, settings, world } from './serving-world.ts';
 
 describe('the page', () => {
   const ids = fc.array(fc.integer({ min: 0, max: 30 }).map(String));
@@ -28,7 +28,7 @@ describe('the page', () => {
 
 describe('simulated readers', () => {
   it('click with probabilities that rise with the world’s propensity', () => {
-    const { readers, clickProbabilities } = worldAudience(dataset, world, 1000);
+    const { readers, clickProbabilities } = worldAudience(settings, 60);
     const ids = dataset.pool('test').map(({ article_id }) => article_id);
     for (const { readerId } of readers.slice(0, 5)) {
       const propensity = world.affinity(readerId, ids);
@@ -40,10 +40,12 @@ describe('simulated readers', () => {
     }
   });
 
-  it('are test readers first, as many as asked for', () => {
-    const { readers } = worldAudience(dataset, world, dataset.readers('test').length + 3);
-    expect(readers.slice(0, -3)).toEqual(dataset.readers('test'));
-    expect(readers.slice(-3).every(({ split }) => split === 'dev')).toBe(true);
+  it('are test readers, as many as asked for: those that were measured, and others that nobody has seen', () => {
+    const { readers } = worldAudience(settings, 63);
+    expect(readers.slice(0, 60)).toEqual(dataset.readers('test'));
+    expect(readers).toHaveLength(63);
+    expect(readers.every(({ split }) => split === 'test')).toBe(true);
+    expect(worldAudience(settings, 20).readers).toEqual(dataset.readers('test').slice(0, 20));
   });
 
   it('of a replayed log click what they clicked in it', () => {

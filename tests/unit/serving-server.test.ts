@@ -16,7 +16,7 @@ import { createRecallService, type RecallPath } from '../../lib/serving/service.
 import { type Day, type Exposure, habitsAfter, simulateDay } from '../../lib/serving/simulation.ts';
 import { createDecoder } from '../../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
-import { dataset, world } from './serving-world.ts';
+import { dataset, settings, world } from './serving-world.ts';
 
 describe('popular articles', () => {
   it('are all fresh ones, once each, and the same whatever test readers click next', () => {
@@ -44,7 +44,7 @@ describe('popular articles', () => {
 describe('a recall server', () => {
   let server: RecallServer;
   let served: Serving & { release: () => Promise<void> };
-  const audience = worldAudience(dataset, world, 60);
+  const audience = worldAudience(settings, 60);
   const signalsOf = new Map(audience.readers.map(({ readerId, signals }) => [readerId, signals]));
   const ask = (readerId: string, paths: RecallPath[]): ReturnType<typeof askRecall> =>
     askRecall(
