@@ -261,7 +261,9 @@ export const promoteSettings = z.strictObject({
     .enum(['served', 'no_queries'])
     .default('served')
     .describe('control: what is served now, or the portal without queries; after the latter nothing is promoted'),
-  readers: positive.default(2500).describe('simulated readers; of a world test readers, more than the run measures where so many are asked for'),
+  readers: positive
+    .default(2500)
+    .describe('simulated readers; of a world test readers, more than the run measures where so many are asked for'),
   days: positive.default(7),
   daySeconds: z.number().min(0).default(2).describe('wall time of a day: compressed in the demo'),
   ramp: z.array(z.number().gt(0).max(0.5)).default([0.05, 0.25, 0.5]).describe('treatment share by phase'),
