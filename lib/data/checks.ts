@@ -5,13 +5,14 @@ import { DataError } from '../errors.ts';
 import type { SourceSettings } from '../pipeline/stage-settings.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { CanonicalTables } from './canonical.ts';
-import { datasetOf } from './dataset.ts';
+import { type Dataset, datasetOf } from './dataset.ts';
 import { moment, wrongDate } from './dates.ts';
 import { commonestReasons } from './quarantine.ts';
 import type { Split } from './rows.ts';
 
 /** Throws one DataError that names every check the tables fail. `nowMs`: dates more than a day later are in the future. */
 export function checkTables(tables: CanonicalTables, source: SourceSettings, nowMs: number): void {
+  const dataset = datasetOf(tables);
   const problems = [
     ...quarantineShare(tables, source),
     ...emptyFields(tables),
@@ -19,8 +20,8 @@ export function checkTables(tables: CanonicalTables, source: SourceSettings, now
     ...duplicates(tables),
     ...unknownReferences(tables),
     ...wrongDates(tables, nowMs),
-    ...leaks(tables),
-    ...emptySplits(tables),
+    ...leaks(tables, dataset),
+    ...emptySplits(tables, dataset),
   ];
   if (problems.length === 0) return;
   throw new DataError(
@@ -240,17 +241,11 @@ function wrongDates({ articles, signals, impressions, examples }: CanonicalTable
 }
 
 /** What would let training or a query see what it is measured by. */
-function leaks(tables: CanonicalTables): string[] {
-  const { signals, examples, pool } = tables;
-  const dataset = datasetOf(tables);
+function leaks({ signals, examples, pool }: CanonicalTables, dataset: Dataset): string[] {
   const trained = new Set(pool.filter(({ split }) => split === 'train').map(({ article_id }) => article_id));
-  const newClicks = new Map(
-    splits.map((split) => [
-      split,
-      dataset.readers(split).some(({ clicked }) => clicked.some((id) => !trained.has(id))),
-    ]),
+  const withNewClicks = new Set<string>(
+    splits.filter((split) => dataset.readers(split).some(({ clicked }) => clicked.some((id) => !trained.has(id)))),
   );
-  const hasNewClick = (split: Split): boolean => newClicks.get(split) === true;
   const lastCutoff = new Map<string, number>();
   for (const { reader_id, cutoff } of examples)
     lastCutoff.set(reader_id, Math.max(cutoff, lastCutoff.get(reader_id) ?? cutoff));
@@ -261,7 +256,7 @@ function leaks(tables: CanonicalTables): string[] {
     ),
     ...found(
       // Where nothing new was clicked, there is nothing else to recall.
-      pool.filter(({ split }) => hasNewClick(split)),
+      pool.filter(({ split }) => withNewClicks.has(split)),
       ({ split, article_id }) => split !== 'train' && trained.has(article_id),
       'pool rows of dev or test are in the pool of train too',
       ({ split, article_id }) => `${article_id} in ${split}`,
@@ -277,8 +272,7 @@ function leaks(tables: CanonicalTables): string[] {
 
 const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 
-function emptySplits(tables: CanonicalTables): string[] {
-  const dataset = datasetOf(tables);
+function emptySplits(tables: CanonicalTables, dataset: Dataset): string[] {
   return splits.flatMap((split) => {
     if (!tables.examples.some((row) => row.split === split)) return [`the ${split} split has no reader`];
     if (!tables.pool.some((row) => row.split === split)) return [`the ${split} split has no article in its pool`];
