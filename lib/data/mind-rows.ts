@@ -132,13 +132,16 @@ function words(text: string): string[] {
   return text.split(' ').filter((word) => word !== '');
 }
 
+const clock = String.raw`(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?`;
+const american = new RegExp(
+  String.raw`^(?<month>\d{1,2})/(?<day>\d{1,2})/(?<year>\d{4}) ${clock}(?: ?(?<half>AM|PM))?$`,
+  'i',
+);
+const iso = new RegExp(String.raw`^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})[ T]${clock}(?:\.\d+)?Z?$`);
+
 /** ms of "11/15/2019 8:00:00 AM", also of a clock of 24 hours and of "2019-11-15 08:00:00"; NaN for what is no such time (February 30 among it). */
 function timeOf(text: string): number {
-  const clock = String.raw`(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2}))?`;
-  const found =
-    new RegExp(String.raw`^(?<month>\d{1,2})/(?<day>\d{1,2})/(?<year>\d{4}) ${clock}(?: ?(?<half>AM|PM))?$`, 'i').exec(
-      text,
-    ) ?? new RegExp(String.raw`^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})[ T]${clock}(?:\.\d+)?Z?$`).exec(text);
+  const found = american.exec(text) ?? iso.exec(text);
   if (found === null) return Number.NaN;
   const { half, ...numbers } = found.groups as Record<string, string | undefined>;
   const [month, dayOfMonth, year, hour, minute, second] = ['month', 'day', 'year', 'hour', 'minute', 'second'].map(
