@@ -8,8 +8,7 @@
  * The family is the list of claims, written before the results are seen; a claim without rows is an error, because a family that shrinks
  * makes every other verdict too sure.
  */
-import studentT from '@stdlib/stats-base-dists-t';
-import { pairedEffect, type PairedEffect, type PairedRow } from './hierarchy.ts';
+import { detectable, pairedEffect, type PairedEffect, type PairedRow } from './hierarchy.ts';
 
 export interface ClaimRow extends PairedRow {
   claim: string;
@@ -94,11 +93,6 @@ function adjust(hypotheses: readonly Hypothesis[]): Map<Hypothesis, number> {
       return [hypothesis, most];
     }),
   );
-}
-
-function detectable({ error, df }: PairedEffect, significance: number): number {
-  if (df === 0) return Number.POSITIVE_INFINITY;
-  return (studentT.quantile(1 - significance / 2, df) + studentT.quantile(0.8, df)) * error;
 }
 
 function sentence(effect: PairedEffect, verdict: string, adjustedP: number, why: string): string {

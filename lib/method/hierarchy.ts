@@ -61,7 +61,7 @@ export function pairedEffect(rows: readonly PairedRow[], confidence = 0.95): Pai
     error,
     df,
     standardised: difference === 0 ? 0 : difference / deviation,
-    detectable: df === 0 ? Number.POSITIVE_INFINITY : (quantile((1 + confidence) / 2, df) + quantile(0.8, df)) * error,
+    detectable: detectable({ error, df }, 1 - confidence),
     seedShare,
     worlds: worlds.map(({ world, differences }, i) => ({
       world,
@@ -70,6 +70,12 @@ export function pairedEffect(rows: readonly PairedRow[], confidence = 0.95): Pai
       readers: differences[0].length,
     })),
   };
+}
+
+/** The smallest true difference that a two-sided test at `significance` finds four times out of five (approximate); Infinity for no degrees of freedom. */
+export function detectable({ error, df }: Pick<PairedEffect, 'error' | 'df'>, significance: number): number {
+  if (df === 0) return Number.POSITIVE_INFINITY;
+  return (studentT.quantile(1 - significance / 2, df) + studentT.quantile(0.8, df)) * error;
 }
 
 /** What one world says: mean, variance of single differences, and mean squares over (seeds · readers), with their degrees of freedom. */
@@ -164,8 +170,4 @@ function worldsOf(rows: readonly PairedRow[]): { world: string | number; differe
     });
     return { world, differences };
   });
-}
-
-function quantile(q: number, df: number): number {
-  return studentT.quantile(q, df);
 }
