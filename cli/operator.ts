@@ -10,7 +10,7 @@ import { temporalConnection } from '../infra/environment.ts';
 import { hasOwnTemporal } from '../infra/servers.ts';
 import { ConfigError, NewshoundError } from '../lib/errors.ts';
 import { createPlan, loadConfig } from '../lib/pipeline/config.ts';
-import { cronFormat } from '../lib/pipeline/pipeline-spec.ts';
+import { cronProblem } from '../lib/pipeline/pipeline-spec.ts';
 import { workflowId } from '../lib/pipeline/plan.ts';
 import { pipelineOptions } from './follow.ts';
 import { connectTemporal } from './temporal.ts';
@@ -77,15 +77,13 @@ export async function createSchedule(request: ScheduleRequest): Promise<string> 
   const config = loadConfig(request.config);
   const plan = createPlan(config, request);
   const cron = request.cron ?? config.pipelines.get(request.pipeline)?.schedule ?? null;
-  if (cron !== null && !cronFormat.test(cron))
-    throw new ConfigError(
-      `"${cron}" is no cron line. Write minute, hour, day, month and weekday (UTC), as "0 3 * * *"`,
-    );
   if (cron === null) {
     throw new ConfigError(
       `pipeline "${request.pipeline}" has no schedule in ${request.config}. Write one there, or name it with --cron`,
     );
   }
+  const problem = cronProblem(cron);
+  if (problem !== null) throw new ConfigError(problem);
   const client = await connectToRunning();
   const options = {
     spec: { cronExpressions: [cron] },

@@ -271,16 +271,19 @@ function hint(spec: PipelineSpec, step: StepSpec, input: string): string {
 }
 
 /** Minutes, hours, days, months, weekdays: numbers, names, `*`, lists, ranges and steps; or `@daily` and the like. */
-export const cronFormat =
+const cronFormat =
   /^(?:@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)|[\d*/,-]+ [\d*/,-]+ [\d*/,?-]+ [\dA-Za-z*/,-]+ [\dA-Za-z*/,?-]+)$/;
+
+/** What is wrong with a cron line, as a sentence; null where nothing is. */
+export function cronProblem(line: string): string | null {
+  if (cronFormat.test(line)) return null;
+  return `"${line}" is no cron line. Write minute, hour, day, month and weekday (UTC), as "0 3 * * *"`;
+}
 
 function cronLine(source: YamlSource, path: (string | number)[]): string | null {
   const line = optionalText(source, path);
-  if (line !== null && !cronFormat.test(line))
-    throw source.error(
-      path,
-      `"${line}" is no cron line. Write minute, hour, day, month and weekday (UTC), as "0 3 * * *"`,
-    );
+  const problem = line === null ? null : cronProblem(line);
+  if (problem !== null) throw source.error(path, problem);
   return line;
 }
 
