@@ -176,13 +176,9 @@ function plainEncoder(tokenizer: object, path: string): (text: string) => number
       let wordIds = remembered.get(word);
       if (!wordIds) {
         wordIds = encode(word);
-        if (word.length > REMEMBERED_LENGTH) {
-          for (const id of wordIds) ids.push(id);
-          continue;
-        }
         if (remembered.size >= REMEMBERED_WORDS) remembered.clear();
         // A copy: a piece of a text would keep all of it in memory.
-        remembered.set(Buffer.from(word).toString(), wordIds);
+        if (word.length <= REMEMBERED_LENGTH) remembered.set(Buffer.from(word).toString(), wordIds);
       }
       for (const id of wordIds) ids.push(id);
     }
