@@ -47,7 +47,7 @@ describe('the plan of a paper run', () => {
   });
 
   it('keeps fewer hours by leaving out seeds down to two, then readers, optional arms, and the second seed, and says so', () => {
-    const seeds = planned('full', 'paper.hours=4');
+    const seeds = planned('full', 'paper.hours=3');
     expect(seeds.shrunk).toEqual(['seed 3 was left out']);
     expect(new Set(seeds.lanes.map(({ seed }) => seed))).toEqual(new Set([1, 2]));
 
@@ -159,7 +159,7 @@ describe('the hours of a paper run', () => {
     const [next] = runs.slice(2);
     const later = { ...next, seed: next.seed + 1 };
     expect(outOfTime(plan, ended(2, 1), later)).toBeNull();
-    expect(outOfTime(plan, ended(2, 6), later)).toMatch(
+    expect(outOfTime(plan, ended(2, 9), later)).toMatch(
       /^the 1 hours do not suffice: \d\.\d+ h are spent, it would need/,
     );
   });

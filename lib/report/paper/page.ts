@@ -172,7 +172,7 @@ function groundSection({ results }: PaperFigures): string {
               ]),
         ];
   const departures = [
-    "Coverage and specificity are scored by a rule over an encoder's cosines (`lib/method/rubric.ts`), not by a language model, and the encoder is trained in the run. Specificity is paid for queries that serve the reader: one about nobody earns none, with or without the reward for coverage. That bars the reward hacking which the paper saw without coverage.",
+    'Coverage and specificity are scored by a rule over an encoder\'s cosines (`lib/method/rubric.ts`), not by a language model, and the encoder is trained in the run. Specificity is paid for queries that serve the reader: one about nobody earns none, with or without the reward for coverage. Paid without that, and without coverage, these models were not seen to write for nobody (`docs/experiments.md`, "A paper run"): the reward hacking that the paper saw needs a policy that can.',
     "Trained baselines begin as the mean of the reader's signals. Where they stand near its row in the main table, the claims about them are nearly one claim.",
     "The model before reinforcement learning stands for the paper's 32B from its prompt alone: ours were pretrained for the task.",
   ];
