@@ -1,5 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { countingReporter } from './tests/reporter.ts';
+
+// What tests and the processes that they start leave in the temporary folder goes with the run, however they end.
+const scratch = mkdtempSync(join(tmpdir(), 'newshound-tests-'));
+process.env.TMPDIR = scratch;
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 export default defineConfig({
   test: {

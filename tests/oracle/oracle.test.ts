@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -19,25 +19,21 @@ describe('agrees with the references in tests/oracle/data', () => {
 describe('npm run oracle', () => {
   it('fails on one value out of tolerance and on a damaged file, and still compares the rest', () => {
     const folder = mkdtempSync(join(tmpdir(), 'oracle-'));
-    try {
-      cpSync(data, folder, { recursive: true });
-      const sampling = JSON.parse(readFileSync(join(folder, 'sampling.json'), 'utf8'));
-      sampling.cases[1].probabilities[2][0] += 1e-3;
-      writeFileSync(join(folder, 'sampling.json'), JSON.stringify(sampling));
-      writeFileSync(join(folder, 'distill.safetensors'), 'damaged');
-      const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, 'run.ts'), folder], {
-        encoding: 'utf8',
-      });
-      expect(status).toBe(1);
-      expect(stdout.split('\n').filter((line) => line.endsWith('FAIL'))).toEqual([
-        expect.stringContaining('sampling: top_k 5'),
-        expect.stringContaining('distill.safetensors'),
-        expect.stringContaining('distill.safetensors'),
-      ]);
-      expect(stdout).toContain('experiment Holm');
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    cpSync(data, folder, { recursive: true });
+    const sampling = JSON.parse(readFileSync(join(folder, 'sampling.json'), 'utf8'));
+    sampling.cases[1].probabilities[2][0] += 1e-3;
+    writeFileSync(join(folder, 'sampling.json'), JSON.stringify(sampling));
+    writeFileSync(join(folder, 'distill.safetensors'), 'damaged');
+    const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, 'run.ts'), folder], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stdout.split('\n').filter((line) => line.endsWith('FAIL'))).toEqual([
+      expect.stringContaining('sampling: top_k 5'),
+      expect.stringContaining('distill.safetensors'),
+      expect.stringContaining('distill.safetensors'),
+    ]);
+    expect(stdout).toContain('experiment Holm');
   });
 
   it('refuses a folder without reference values', () => {

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { lineageOf, listArtifacts, showArtifact, verifyArtifacts } from '../../cli/artifacts.ts';
 import { ensureBucket } from '../../infra/s3.ts';
 import { type Artifacts, createArtifacts } from '../../lib/store/artifacts.ts';
@@ -37,7 +37,6 @@ describe('newshound artifacts', () => {
       madeBy('teacher', { dataset, encoder }),
     );
   });
-  afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
 
   it('lists what is stored, of one kind if asked', async () => {
     const text = await listArtifacts(artifacts, 'model', 10);

@@ -1,7 +1,7 @@
 /** newshound as a user runs it: a process of its own, in a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readRunning } from '../../infra/running.ts';
@@ -11,17 +11,12 @@ const root = join(import.meta.dirname, '../..');
 export interface Home {
   state: string;
   out: string;
-  remove(): void;
 }
 
 /** Empty state and output folders. */
 export function newHome(): Home {
   const folder = mkdtempSync(join(tmpdir(), 'newshound-home-'));
-  return {
-    state: join(folder, 'state'),
-    out: join(folder, 'out'),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  return { state: join(folder, 'state'), out: join(folder, 'out') };
 }
 
 export interface Command {

@@ -1,19 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { PaperFigures } from '../../lib/report/paper/figures.ts';
 import { type Command, type Home, newHome, newshound, pidsOf } from './command.ts';
-
-const homes: Home[] = [];
-afterAll(() => {
-  for (const home of homes) home.remove();
-});
-
-function freshHome(): Home {
-  const home = newHome();
-  homes.push(home);
-  return home;
-}
 
 /** Profile tiny, made smaller still, with an arm of each kind: what is tested is the path, not the figures. */
 const arms = ['main', 'without_cov', 'size_s', 'best_of', 'ab_test', 'rate', 'jsd', 'uncleaned', 'clicks_only'];
@@ -37,7 +26,7 @@ async function printed(command: Command, text: RegExp): Promise<void> {
 
 // A minute or two on two cores that do nothing else, many beside other work.
 describe('a paper run, profile tiny', { timeout: 1_200_000 }, () => {
-  const home = freshHome();
+  const home = newHome();
 
   it('that was killed in one arm and stopped in the next goes on, and gives every claim a verdict on a page', async () => {
     const stopped = newshound(home, tiny);
@@ -78,7 +67,7 @@ describe('a paper run, profile tiny', { timeout: 1_200_000 }, () => {
 
   it('finds what a run that nothing disturbed finds', async () => {
     const disturbed = await finished(home, some);
-    const undisturbed = await finished(freshHome(), some);
+    const undisturbed = await finished(newHome(), some);
     expect(undisturbed.digest).toBe(disturbed.digest);
     expect(undisturbed.results).toEqual(disturbed.results);
   });

@@ -1,21 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { processStart } from '../../infra/processes.ts';
 import { Random } from '../../lib/random.ts';
 import { type Home, newHome, newshound, pidsOf, type Summary, summaryOf } from './command.ts';
-
-const homes: Home[] = [];
-afterAll(() => {
-  for (const home of homes) home.remove();
-});
-
-function freshHome(): Home {
-  const home = newHome();
-  homes.push(home);
-  return home;
-}
 
 const tiny = ['run', 'nightly', '--profile', 'tiny'];
 const allStages = [
@@ -49,7 +38,7 @@ function killed(pid: number): boolean {
 }
 
 describe('the nightly pipeline, profile tiny', () => {
-  const home = freshHome();
+  const home = newHome();
   let first: Summary;
 
   it('goes from the world to a tested and published student; a second start meanwhile is refused', async () => {
@@ -124,7 +113,7 @@ describe('the nightly pipeline, profile tiny', () => {
   it('survives kill -9 of any of its processes, again and again, and ends with the same student', async () => {
     const seed = Number(process.env['NEWSHOUND_TEST_SEED'] ?? Date.now());
     const random = new Random(seed, 'kills');
-    const disturbed = freshHome();
+    const disturbed = newHome();
     const command = newshound(disturbed, tiny);
     const ended = new AbortController();
     void command.ended.then(() => ended.abort());

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -101,7 +101,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await activities.stopServing({ input: promote });
-  rmSync(folder, { recursive: true, force: true });
 });
 
 describe('an A/B test', () => {

@@ -1,5 +1,5 @@
 /** The real Temporal and S3 servers of the system tests: started once, on any free ports, in a temporary folder. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {} from 'vitest';
@@ -27,8 +27,5 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   });
   project.provide('serversEnv', { ...session.servers.env });
   project.provide('serversState', stateFolder);
-  return async () => {
-    await session.close();
-    rmSync(stateFolder, { recursive: true, force: true });
-  };
+  return () => session.close();
 }

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { afterAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import type { CanonicalTables } from '../../lib/data/canonical.ts';
 import { checkVolume } from '../../lib/data/checks.ts';
 import { readWarehouse } from '../../lib/data/warehouse.ts';
@@ -14,7 +14,6 @@ import { createS3 } from '../../lib/store/s3.ts';
 const bucket = createS3(inject('serversEnv'));
 const cacheFolder = mkdtempSync(join(tmpdir(), 'newshound-sources-'));
 const artifacts = createArtifacts({ ...bucket, cacheFolder });
-afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
 
 describe('the volume check', () => {
   const tables = generateWorld({

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { encodeTable, rowsOf } from '../../lib/store/arrow.ts';
 import { type Artifacts, createArtifacts } from '../../lib/store/artifacts.ts';
 import { readPointer, swapPointer } from '../../lib/store/pointers.ts';
@@ -14,7 +14,6 @@ import { createS3, storageError } from '../../lib/store/s3.ts';
 
 const env = inject('serversEnv');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'newshound-store-'));
-afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }));
 
 const made: MadeBy = { stage: 's', step: 'step-of-it', run: 'r', settings: {}, code: 'c', inputs: {}, seed: 1 };
 

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ExampleRow, SignalRow } from '../../lib/data/rows.ts';
 import { generateWorld } from '../../lib/data/world/world.ts';
 import { CheckpointError } from '../../lib/errors.ts';
@@ -26,13 +26,8 @@ const settings = cleanSettings.parse({ steps: 40, batch: 32, learningRate: 4e-3 
 const plan: CleaningPlan = { settings, tokenizer, seed: 3, threads: 1, progress: () => undefined };
 const examples = source.signals.flatMap(({ kind, text, label }) => (label === null ? [] : [{ kind, text, label }]));
 
-const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
 function folderOf(files: Readonly<Record<string, Uint8Array>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'newshound-cleaner-'));
-  folders.push(folder);
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
   return folder;
 }

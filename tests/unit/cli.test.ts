@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createDisplay } from '../../cli/display.ts';
 import { plainStepLine, progressLines, secondsLeft } from '../../cli/progress.ts';
 import { settingsText } from '../../cli/settings.ts';
@@ -12,7 +12,6 @@ import { acquireLock } from '../../infra/lock.ts';
 import type { RunProgress, StepState } from '../../lib/pipeline/plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'newshound-cli-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const root = join(import.meta.dirname, '../..');
 
 function step(name: string, change: Partial<StepState>): StepState {

@@ -23,7 +23,6 @@ const folder = mkdtempSync(join(tmpdir(), 'newshound-embedders-'));
 const stops: (() => void)[] = [];
 afterAll(() => {
   for (const stop of stops) stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const cosine = (vectors: Float32Array, a: number, b: number, width: number): number =>

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { CanonicalTables } from '../../lib/data/canonical.ts';
 import { checkTables } from '../../lib/data/checks.ts';
 import { datasetOf } from '../../lib/data/dataset.ts';
@@ -12,10 +12,6 @@ import { type SourceSettings, sourceSettings } from '../../lib/pipeline/stage-se
 
 const hour = 3_600_000;
 const now = Date.UTC(2019, 11, 1);
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
 
 const news = (id: string, title = `Title of ${id}`): string => `${id}\tnews\tworld\t${title}\tAbout ${id}\t\t[]\t[]`;
 const allNews = ['N1', 'N2', 'N3', 'N4', 'N5', 'N6', 'N7', 'N8', 'N9'].map((id) => news(id));
@@ -31,7 +27,6 @@ type Content = readonly (string | Uint8Array)[];
 /** A folder with `files`, and the settings that read it. */
 function folderWith(files: Record<string, Content>, settings: Partial<SourceSettings> = {}): SourceSettings {
   const path = mkdtempSync(join(tmpdir(), 'newshound-mind-'));
-  folders.push(path);
   for (const [name, lines] of Object.entries(files)) {
     mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')])));

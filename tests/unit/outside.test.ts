@@ -1,13 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { outsideOf } from '../../lib/pipeline/outside.ts';
 import type { StageInput } from '../../lib/pipeline/stages.ts';
 import { sourceSettings } from '../../lib/pipeline/stage-settings.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'newshound-outside-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
 
 const fingerprint = (path: string) =>
   outsideOf(

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cacheKey, canonical } from '../../lib/pipeline/cache-key.ts';
 import { codeDigest, importsOf } from '../../lib/pipeline/code-digest.ts';
 import { createPlan, loadConfig, parseConfig } from '../../lib/pipeline/config.ts';
@@ -261,7 +261,6 @@ describe('the key of a step in the cache', () => {
 
 describe('the digest of a stage’s code', () => {
   const folder = mkdtempSync(join(tmpdir(), 'newshound-code-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('follows imports of values, not of types, and changes with any file among them', () => {
     mkdirSync(join(folder, 'lib'));

@@ -1,7 +1,7 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { pretrainModels } from '../../cli/pretrain.ts';
 import { annotatedList } from '../../lib/data/world/annotation.ts';
 import { LIST_LINES } from '../../lib/method/prompt.ts';
@@ -83,13 +83,11 @@ describe('pretraining', () => {
     for (const [name, { data }] of whole.model.parameters)
       expect(ended.model.parameters.get(name)?.data, name).toEqual(data);
     expect(Object.keys(ended.losses)).toEqual(['casual-2']);
-    rmSync(folder, { recursive: true });
   });
 });
 
 describe('newshound pretrain', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pretrain-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
   const committed = join(import.meta.dirname, '../../models');
   const more = (name: string, from = folder): Promise<void> =>
     pretrainModels([name], from, { threads: 1, more: true }, () => undefined);

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { downloadTool } from '../../infra/download-tool.ts';
 import { temporalConnection, wholeNumber } from '../../infra/environment.ts';
 import { createS3 } from '../../lib/store/s3.ts';
@@ -22,7 +22,6 @@ import { tools } from '../../infra/tools.ts';
 import { AlreadyRunning, PortTaken, ServerStartFailed } from '../../lib/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'newshound-servers-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let count = 0;
 function freshFolder(): string {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { CanonicalTables } from '../../lib/data/canonical.ts';
 import { checkTables } from '../../lib/data/checks.ts';
 import { datasetOf } from '../../lib/data/dataset.ts';
@@ -13,10 +13,6 @@ import { createS3 } from '../../lib/store/s3.ts';
 
 const bucket = createS3({ NEWSHOUND_S3_BUCKET: 'never-asked' });
 const now = Date.UTC(2024, 5, 1);
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
 
 /** Ten days: a reader a day sees the day's article and yesterday's, and clicks the former. */
 const days = Array.from({ length: 10 }, (_, i) => i + 1);
@@ -42,7 +38,6 @@ const rows = { articles, signals, impressions } as const;
 
 function folderOf(files: Record<string, string | Uint8Array>, settings: object = {}): SourceSettings {
   const path = mkdtempSync(join(tmpdir(), "newshound-it's-"));
-  folders.push(path);
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), content);
@@ -69,7 +64,7 @@ async function parquetFolder(): Promise<SourceSettings> {
   const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
   for (const table of Object.keys(rows)) {
     const from = `read_json(${quote(join(source.path, `${table}.jsonl`))}, format = 'newline_delimited')`;
-    const target = folders.at(-1) as string;
+    const target = source.path;
     mkdirSync(join(target, 'parquet', table), { recursive: true });
     for (const [part, where] of [
       ['part-0', '<= 5'],
