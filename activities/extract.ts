@@ -1,7 +1,7 @@
 /** extract: a source becomes canonical tables, checked, split by time. */
 import type { CanonicalTables } from '../lib/data/canonical.ts';
 import { checkTables, checkVolume } from '../lib/data/checks.ts';
-import { writeDataset, datasetOf } from '../lib/data/dataset.ts';
+import { writeDataset } from '../lib/data/dataset.ts';
 import { readMind } from '../lib/data/mind.ts';
 import { readWarehouse } from '../lib/data/warehouse.ts';
 import { generateWorld } from '../lib/data/world/world.ts';
@@ -22,9 +22,8 @@ export function createExtractActivities({ artifacts, progress }: Deps): ExtractA
       progress(0.1, source.kind === 'world' ? `generating world ${source.worldSeed}` : `reading ${source.path}`);
       const tables = await read(source, artifacts.bucket);
       progress(0.6, 'checking the tables');
-      checkTables(tables, source, source.kind === 'world' ? worldNow : Date.now());
+      const dataset = checkTables(tables, source, source.kind === 'world' ? worldNow : Date.now());
       await checkVolume(artifacts, source, tables);
-      const dataset = datasetOf(tables);
       const readers = {
         train: dataset.readers('train').length,
         dev: dataset.readers('dev').length,

@@ -21,11 +21,11 @@ export type Worked<T> = T & { workSeconds?: number };
  */
 export const work = {
   seconds: 0,
-  /** The result without them, after they were counted. */
-  count<T>(result: Worked<T>): T {
+  /** The result without them, after they were counted (if they are to be). */
+  count<T>(result: Worked<T>, beside = false): T {
     if (typeof result !== 'object' || result === null || !('workSeconds' in result)) return result;
     const { workSeconds = 0, ...rest } = result;
-    work.seconds += workSeconds;
+    if (!beside) work.seconds += workSeconds;
     return rest as T;
   },
   /** What a child workflow returns to be counted by its parent. */
@@ -42,13 +42,8 @@ export function heavy<A extends { [K in keyof A]: (call: never) => Promise<unkno
   { beside = false }: { beside?: boolean } = {},
 ): A {
   return new Proxy(activitiesOn(queue, summary), {
-    get: (activities, name: string) => async (call: unknown) => {
-      const result = await activities[name](call);
-      const { seconds } = work;
-      const counted = work.count(result as Worked<unknown>);
-      if (beside) work.seconds = seconds;
-      return counted;
-    },
+    get: (activities, name: string) => async (call: unknown) =>
+      work.count((await activities[name](call)) as Worked<unknown>, beside),
   }) as unknown as A;
 }
 

@@ -10,8 +10,8 @@ import { moment, wrongDate } from './dates.ts';
 import { commonestReasons } from './quarantine.ts';
 import type { Split } from './rows.ts';
 
-/** Throws one DataError that names every check the tables fail. `nowMs`: dates more than a day later are in the future. */
-export function checkTables(tables: CanonicalTables, source: SourceSettings, nowMs: number): void {
+/** The tables joined, if they pass. Throws one DataError that names every check they fail. `nowMs`: dates more than a day later are in the future. */
+export function checkTables(tables: CanonicalTables, source: SourceSettings, nowMs: number): Dataset {
   const dataset = datasetOf(tables);
   const problems = [
     ...quarantineShare(tables, source),
@@ -23,7 +23,7 @@ export function checkTables(tables: CanonicalTables, source: SourceSettings, now
     ...leaks(tables, dataset),
     ...emptySplits(tables, dataset),
   ];
-  if (problems.length === 0) return;
+  if (problems.length === 0) return dataset;
   throw new DataError(
     `${nameOf(source)} is refused by ${problems.length === 1 ? 'a data check' : `${problems.length} data checks`}: ${problems.join('. ')}. Correct the source and run again`,
   );
