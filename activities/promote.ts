@@ -10,7 +10,7 @@ import { askRecall } from '../lib/serving/client.ts';
 import { dailyFigures, experimentState } from '../lib/serving/experiment-log.ts';
 import type { ServedModel } from '../lib/serving/served.ts';
 import type { RecallPath } from '../lib/serving/service.ts';
-import { type ArmRecall, type Exposure, habitsAfter, simulateDay } from '../lib/serving/simulation.ts';
+import { type ArmRecall, type Exposure, habitsAfter, mostClicked, simulateDay } from '../lib/serving/simulation.ts';
 import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
 import { readPointer, servingPointer, swapPointer } from '../lib/store/pointers.ts';
 import type { Ref } from '../lib/store/ref.ts';
@@ -72,10 +72,12 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
       const exposures = await simulateDay({
         day,
         share,
-        salt: input.inputs.student.digest,
+        // Another seed is another test: other arms, other days.
+        salt: `${input.inputs.student.digest} ${input.seed}`,
         seed: input.seed,
         readers: audience.readers,
         habits: habitsAfter(earlier),
+        popular: mostClicked(earlier),
         arms: {
           treatment: arm(treated, [...plainPaths, 'queries']),
           control: arm(served, control ? [...plainPaths, 'queries'] : [...plainPaths]),
@@ -91,7 +93,7 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
       treated.check();
       served.check();
       const ref = await storeExposures(exposures, input);
-      const state = experimentState([...earlier, ...exposures], day >= promote.days);
+      const state = experimentState([...earlier, ...exposures], day >= promote.days, promote.guardrails);
       return { day, share, exposures: ref, state, headline: headlineOf(exposures, share, audience.kind) };
     },
 
@@ -112,7 +114,7 @@ export function createPromoteActivities(deps: Deps): PromoteActivities {
 
     async finishExperiment({ input, conclusion, days }): Promise<StageOutput> {
       const exposures = await readExposures(days);
-      const state = experimentState(exposures, true);
+      const state = experimentState(exposures, true, input.settings.promote.guardrails);
       const experiment: Experiment = {
         ...conclusion,
         readers: state.readers,

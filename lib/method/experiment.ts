@@ -1,4 +1,5 @@
 /** The A/B test: who is in which arm, whether the split is sound, and what the arms' figures say. Agrees with SciPy and statsmodels. */
+import beta from '@stdlib/stats-base-dists-beta';
 import chisquare from '@stdlib/stats-base-dists-chisquare';
 import normal from '@stdlib/stats-base-dists-normal';
 import type { Interval } from './bootstrap.ts';
@@ -14,6 +15,11 @@ export function srmP(observed: readonly number[], weights: readonly number[]): n
     0,
   );
   return 1 - chisquare.cdf(statistic, observed.length - 1);
+}
+
+/** One-sided exact p of `count` or more among n, where each is one with probability `share` at most (binomial; its tail as a beta distribution). */
+export function exceedsP(count: number, n: number, share: number): number {
+  return count === 0 ? 1 : beta.cdf(share, count, n - count + 1);
 }
 
 /** Two proportions: z test with pooled variance, two-sided; difference with Wald interval. Arms as [successes, trials]. */

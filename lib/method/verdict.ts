@@ -27,6 +27,9 @@ export interface ExperimentState {
   errorRate: number;
   /** 95th percentile of the treatment's latency. */
   p95Ms: number;
+  /** Exact p of what the guardrails allow: so many failed requests, so many (one in twenty) above the latency. */
+  errorRateP: number;
+  p95P: number;
 }
 
 export interface Verdict {
@@ -35,7 +38,10 @@ export interface Verdict {
   reasons: string[];
 }
 
-export type VerdictSettings = Pick<PromoteSettings, 'minimumSample' | 'significance' | 'srmThreshold' | 'guardrails'>;
+export type VerdictSettings = Pick<
+  PromoteSettings,
+  'days' | 'minimumSample' | 'significance' | 'srmThreshold' | 'guardrails'
+>;
 
 /**
  * The verdict, in this order: guardrails roll back at any time; a broken split proves nothing, however long it runs; then the plan is
@@ -62,9 +68,12 @@ export function verdict(state: ExperimentState, settings: VerdictSettings): Verd
 function brokenGuardrails(state: ExperimentState, settings: VerdictSettings): string[] {
   const { errorRate, p95Ms, ctrDrop } = settings.guardrails;
   const reasons: string[] = [];
-  if (state.errorRate > errorRate)
+  // One look a day (Bonferroni): of ten requests a single failure is no reason yet, ten are.
+  const isSure = (p: number): boolean => p < settings.significance / settings.days;
+  if (state.errorRate > errorRate && isSure(state.errorRateP))
     reasons.push(`error rate ${percent(state.errorRate)} is above ${percent(errorRate)}`);
-  if (state.p95Ms > p95Ms) reasons.push(`p95 latency ${Math.round(state.p95Ms)} ms is above ${p95Ms} ms`);
+  if (state.p95Ms > p95Ms && isSure(state.p95P))
+    reasons.push(`p95 latency ${Math.round(state.p95Ms)} ms is above ${p95Ms} ms`);
   const ctr = state.metrics.ctr?.relative;
   if (ctr && !isBelowSample(state, settings) && ctr.mean < -ctrDrop && state.ctrAlwaysValidP < settings.significance) {
     const p = state.ctrAlwaysValidP.toPrecision(2);

@@ -1,6 +1,6 @@
 /** From exposures to what decides the experiment: per reader, because days of one reader are not independent. */
-import { type Comparison, compareArms, meanEstimate, ratioEstimate, srmP } from '../method/experiment.ts';
-import type { Arm, ExperimentState } from '../method/verdict.ts';
+import { type Comparison, compareArms, exceedsP, meanEstimate, ratioEstimate, srmP } from '../method/experiment.ts';
+import type { Arm, ExperimentState, VerdictSettings } from '../method/verdict.ts';
 import type { Experiment } from '../training/results.ts';
 import type { Exposure } from './simulation.ts';
 
@@ -24,6 +24,7 @@ interface ReaderTotals {
 export function experimentState(
   exposures: readonly Exposure[],
   finished: boolean,
+  guardrails: Pick<VerdictSettings['guardrails'], 'errorRate' | 'p95Ms'>,
 ): ExperimentState & { metrics: Record<string, Comparison>; coldReaders: Record<Arm, number> } {
   const totals = [...readerTotals(exposures).values()];
   const ofArm = (arm: Arm): ReaderTotals[] => totals.filter((reader) => reader.arm === arm);
@@ -42,6 +43,8 @@ export function experimentState(
   const cold = (readers: ReaderTotals[]): ReaderTotals[] => readers.filter((reader) => reader.cold);
   const ctr = isCounted ? compareArms(clickRate(treatment), clickRate(control)) : undefined;
   const requests = exposures.filter(({ arm, active }) => arm === 'treatment' && active);
+  const failed = requests.filter((request) => request.failed).length;
+  const slow = requests.filter(({ latency_ms }) => latency_ms > guardrails.p95Ms).length;
   return {
     finished,
     readers: { control: control.length, treatment: treatment.length },
@@ -53,11 +56,13 @@ export function experimentState(
       cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))),
     }),
     ctrAlwaysValidP: ctr?.alwaysValidP ?? 1,
-    errorRate: requests.length === 0 ? 0 : requests.filter(({ failed }) => failed).length / requests.length,
+    errorRate: ratio(failed, requests.length),
     p95Ms: percentile(
       requests.map(({ latency_ms }) => latency_ms),
       0.95,
     ),
+    errorRateP: exceedsP(failed, requests.length, guardrails.errorRate),
+    p95P: exceedsP(slow, requests.length, 0.05),
   };
 }
 

@@ -13,7 +13,7 @@ import { writeLists } from '../training/lists.ts';
 import { recallArticles } from '../training/recall.ts';
 import { cleanSignals } from './clean-signals.ts';
 
-/** `popular`: most clicked of the period. `last_click`: nearest to the last click. `queries`: the student's list. */
+/** `popular`: newest of the categories clicked before (popular.ts). `last_click`: nearest to the last click. `queries`: the student's list. */
 export const recallPaths = ['popular', 'last_click', 'queries'] as const;
 export type RecallPath = (typeof recallPaths)[number];
 
@@ -45,7 +45,7 @@ export interface ServiceParts {
   settings: RolloutSettings;
   embedder: Embedder;
   index: AnnIndex;
-  /** Article ids of the index, most clicked first. */
+  /** Article ids of the index, most promising first. */
   popular: readonly string[];
   /** Of signals as they come; null where they come cleaned. */
   cleaner: Pick<Cleaner, 'kinds' | 'threshold' | 'probabilities'> | null;

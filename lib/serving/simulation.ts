@@ -52,6 +52,8 @@ export interface Day {
   seed: number;
   readers: readonly SimulatedReader[];
   habits: ReadonlyMap<string, Habit>;
+  /** What the portal knows to be popular by now, the most popular first: it stands before what it can only guess. */
+  popular: readonly string[];
   arms: Readonly<Record<Arm, ArmRecall>>;
   /** Probability that the reader clicks each article if it looks at it. */
   clickProbabilities: (readerId: string, articleIds: readonly string[]) => ArrayLike<number>;
@@ -118,7 +120,7 @@ async function visit(plan: Day, reader: SimulatedReader, arm: Arm): Promise<Expo
     return { ...exposure, active: true, failed: true, latency_ms, shift: moved(before.shift, -habit.loss) };
   }
   const slate = interleave(
-    paths.map((path) => answer.recalled[path] ?? []),
+    paths.map((path) => [...(path === 'popular' ? plan.popular : []), ...(answer.recalled[path] ?? [])]),
     new Set(before.clicked),
     SLATE,
   );
@@ -138,6 +140,14 @@ async function visit(plan: Day, reader: SimulatedReader, arm: Arm): Promise<Expo
 /** What readers carry into the next day, from the exposures of the days before, in order. */
 export function habitsAfter(exposures: readonly Exposure[]): Map<string, Habit> {
   return new Map(exposures.map(({ reader_id, shift, clicked }) => [reader_id, { shift, clicked }]));
+}
+
+/** Articles that readers of both arms have clicked in the experiment so far, most clicked first. */
+export function mostClicked(exposures: readonly Exposure[]): string[] {
+  const clicks = new Map<string, number>();
+  for (const { clicked } of habitsAfter(exposures).values())
+    for (const id of clicked) clicks.set(id, (clicks.get(id) ?? 0) + 1);
+  return [...clicks].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([id]) => id);
 }
 
 /** The portal's page: one article from each path in turn, none twice, none that the reader has clicked. */

@@ -9,6 +9,7 @@ const DAYS = 7;
 const RAMP = [0.15, 0.15, 0.15, 0.25, 0.25, 0.5, 0.5];
 const READERS = 600;
 const settings: VerdictSettings = {
+  days: DAYS,
   minimumSample: 50,
   significance: 0.05,
   srmThreshold: 0.001,
@@ -65,7 +66,7 @@ function promotion(draw: Draw, lift: number): Verdict['outcome'] {
         clicked: [],
       });
     }
-    const { outcome } = verdict(experimentState(exposures, day === DAYS), settings);
+    const { outcome } = verdict(experimentState(exposures, day === DAYS, settings.guardrails), settings);
     if (outcome !== 'running') return outcome;
   }
   throw new Error('the last day gives a verdict');

@@ -74,6 +74,8 @@ const activities: PromoteActivities = {
         ctrAlwaysValidP: scripts[input.inputs.student.digest].metrics.ctr.p,
         errorRate: 0,
         p95Ms: 10,
+        errorRateP: 1,
+        p95P: 1,
       },
       headline: `day ${day}`,
     };

@@ -88,6 +88,7 @@ describe('comparing arms', () => {
 
 describe('the verdict', () => {
   const settings: VerdictSettings = {
+    days: 7,
     minimumSample: 200,
     significance: 0.05,
     srmThreshold: 0.001,
@@ -105,6 +106,8 @@ describe('the verdict', () => {
     ctrAlwaysValidP: 0.001,
     errorRate: 0,
     p95Ms: 40,
+    errorRateP: 1,
+    p95P: 1,
   };
   const outcome = (change: Partial<ExperimentState>): string => verdict({ ...state, ...change }, settings).outcome;
 
@@ -125,9 +128,14 @@ describe('the verdict', () => {
   });
 
   it('rolls back on a broken guardrail, finished or not', () => {
-    expect(outcome({ finished: false, errorRate: 0.05 })).toBe('rollback');
-    expect(outcome({ finished: false, p95Ms: 501 })).toBe('rollback');
+    expect(outcome({ finished: false, errorRate: 0.05, errorRateP: 0.001 })).toBe('rollback');
+    expect(outcome({ finished: false, p95Ms: 501, p95P: 0.001 })).toBe('rollback');
     expect(outcome({ finished: false, metrics: { ctr: metric(-0.2, 0.001) } })).toBe('rollback');
+  });
+
+  it('takes no failure or slow answer for more than chance would bring among so few', () => {
+    expect(outcome({ finished: false, errorRate: 0.1, errorRateP: 0.18 })).toBe('running');
+    expect(outcome({ finished: false, p95Ms: 900, p95P: 0.02 })).toBe('running');
   });
 
   it('takes no CTR drop for one that chance explains over all looks, or whose sample is small', () => {
@@ -154,6 +162,8 @@ describe('the verdict', () => {
           ctrAlwaysValidP: p,
           errorRate: fc.double({ min: 0, max: 0.04, noNaN: true }),
           p95Ms: fc.double({ min: 0, max: 1000, noNaN: true }),
+          errorRateP: p,
+          p95P: p,
           metrics: fc.dictionary(
             fc.constantFrom('ctr', 'dau', 'coldDau'),
             fc.tuple(fc.double({ min: -0.3, max: 0.3, noNaN: true }), p).map(([mean, value]) => metric(mean, value)),
@@ -163,7 +173,9 @@ describe('the verdict', () => {
           const decided = verdict(any, settings);
           expect(decided.reasons.length).toBeGreaterThan(0);
           if (decided.outcome !== 'promote') return;
-          expect(any.finished && any.srmP >= 0.001 && any.errorRate <= 0.02 && any.p95Ms <= 500).toBe(true);
+          const isBroken =
+            (any.errorRate > 0.02 && any.errorRateP < 0.05 / 7) || (any.p95Ms > 500 && any.p95P < 0.05 / 7);
+          expect(any.finished && any.srmP >= 0.001 && !isBroken).toBe(true);
           expect(Math.min(any.readers.control, any.readers.treatment)).toBeGreaterThanOrEqual(200);
         },
       ),

@@ -58,6 +58,7 @@ describe('simulated readers', () => {
 });
 
 describe('figures of an experiment', () => {
+  const guardrails = { errorRate: 0.02, p95Ms: 50 };
   const exposure = (reader_id: string, day: number, arm: Exposure['arm'], change: Partial<Exposure>): Exposure => ({
     reader_id,
     day,
@@ -82,7 +83,7 @@ describe('figures of an experiment', () => {
       exposure('c', 1, 'control', { shown: 100, clicks: 10 }),
       exposure('d', 1, 'control', { shown: 100, clicks: 20 }),
     ];
-    const state = experimentState(exposures, false);
+    const state = experimentState(exposures, false, guardrails);
     expect(state.readers).toEqual({ control: 2, treatment: 2 });
     expect(state.metrics.dau.treatment).toBeCloseTo(0.75, 12);
     expect(state.metrics.dau.control).toBe(1);
@@ -90,21 +91,30 @@ describe('figures of an experiment', () => {
     expect(state.metrics.ctr.control).toBeCloseTo(30 / 200, 12);
     expect(state.errorRate).toBeCloseTo(1 / 3, 12);
     expect(state.p95Ms).toBe(90);
+    // One of three or more, where each has the allowed probability: 1 - (1 - p)³.
+    expect(state.errorRateP).toBeCloseTo(1 - 0.98 ** 3, 12);
+    expect(state.p95P).toBeCloseTo(1 - 0.95 ** 3, 12);
   });
 
   it('say nothing of the click rate while an arm has hardly any clicks: no click is not a fall by 100 %', () => {
     const many = Array.from({ length: 20 }, (_, i) => exposure(`c${i}`, 1, 'control', { clicks: 2 }));
     const none = Array.from({ length: 20 }, (_, i) => exposure(`t${i}`, 1, 'treatment', {}));
-    expect(experimentState([...many, ...none], true).metrics).not.toHaveProperty('ctr');
+    expect(experimentState([...many, ...none], true, guardrails).metrics).not.toHaveProperty('ctr');
     const enough = exposure('t', 1, 'treatment', { clicks: 10 });
-    expect(experimentState([...many, ...none, enough], true).metrics).toHaveProperty('ctr');
+    expect(experimentState([...many, ...none, enough], true, guardrails).metrics).toHaveProperty('ctr');
   });
 
   it('leave out a metric that has none, so that they survive JSON', () => {
-    const state = experimentState([exposure('a', 1, 'treatment', {}), exposure('b', 1, 'control', {})], true);
+    const state = experimentState(
+      [exposure('a', 1, 'treatment', {}), exposure('b', 1, 'control', {})],
+      true,
+      guardrails,
+    );
     expect(state.metrics).not.toHaveProperty('cold_dau');
     expect(JSON.parse(JSON.stringify(state))).toEqual(state);
-    expect(JSON.parse(JSON.stringify(experimentState([], true)))).toEqual(experimentState([], true));
+    expect(JSON.parse(JSON.stringify(experimentState([], true, guardrails)))).toEqual(
+      experimentState([], true, guardrails),
+    );
   });
 
   it('by day count its errors and both arms', () => {

@@ -13,7 +13,7 @@ import { popularArticles } from '../../lib/serving/popular.ts';
 import type { Serving } from '../../lib/serving/served.ts';
 import { listen, type RecallServer } from '../../lib/serving/server.ts';
 import { createRecallService, type RecallPath } from '../../lib/serving/service.ts';
-import { type Day, type Exposure, habitsAfter, simulateDay } from '../../lib/serving/simulation.ts';
+import { type Day, type Exposure, habitsAfter, mostClicked, simulateDay } from '../../lib/serving/simulation.ts';
 import { createDecoder } from '../../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
 import { dataset, settings, world } from './serving-world.ts';
@@ -96,6 +96,7 @@ describe('a recall server', () => {
     seed: 1,
     readers: audience.readers,
     habits: new Map(),
+    popular: [],
     arms: {
       control: { paths: ['popular', 'last_click'], recall: (id) => ask(id, ['popular', 'last_click']) },
       treatment: {
@@ -139,6 +140,24 @@ describe('a recall server', () => {
     expect(second.some(({ shift }) => shift !== 0)).toBe(true);
   });
 
+  it('shows what readers clicked before as popular, in both arms', async () => {
+    const every = (_: string, ids: readonly string[]): number[] => ids.map(() => 1);
+    const first = await simulateDay(day({ clickProbabilities: every }));
+    const [known] = mostClicked(first);
+    const times = (id: string): number => first.filter(({ clicked }) => clicked.includes(id)).length;
+    for (const { clicked } of first) for (const id of clicked) expect(times(id)).toBeLessThanOrEqual(times(known));
+
+    const shown = new Map<string, string[]>();
+    const clickProbabilities = (readerId: string, ids: readonly string[]): number[] => {
+      shown.set(readerId, [...ids]);
+      return ids.map(() => 0);
+    };
+    const second = await simulateDay(day({ day: 2, popular: [known], clickProbabilities }));
+    const came = second.filter(({ active }) => active);
+    expect(new Set(came.map(({ arm }) => arm))).toEqual(new Set(['control', 'treatment']));
+    for (const { reader_id } of came) expect(shown.get(reader_id)?.[0]).toBe(known);
+  });
+
   it('that is gone counts as failed requests of the arm, not as a broken day', async () => {
     const broken = { paths: ['queries'] as const, recall: () => Promise.reject(new Error('refused')) };
     const { arms } = day({});
@@ -151,7 +170,7 @@ describe('a recall server', () => {
       profile: 'tiny',
       set: [],
     }).settings;
-    expect(verdict(experimentState(exposures, false), promote).outcome).toBe('rollback');
+    expect(verdict(experimentState(exposures, false, promote.guardrails), promote).outcome).toBe('rollback');
   });
 
   it('refuses a port that is taken, and names the setting', async () => {
