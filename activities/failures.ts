@@ -1,6 +1,6 @@
 /** Errors become Temporal failures here, and only here: what is retried, how often, and what the operator reads. */
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
-import { NewshoundError } from '../lib/errors.ts';
+import { NewshoundError, RecallServerEnded } from '../lib/errors.ts';
 
 /** An error as it crosses from the compute process to its worker: JSON. */
 export interface FailureReport {
@@ -74,6 +74,8 @@ export function withFailures<T extends object>(activities: T, call: () => string
 }
 
 function retryOf(error: Error): Retry {
+  // Killed once, it comes back; one that cannot live would be started for ever.
+  if (error instanceof RecallServerEnded) return 'few';
   if (error instanceof NewshoundError) return error.retryable ? 'until it works' : 'never';
   if (isTransient(error)) return 'until it works';
   return 'few';

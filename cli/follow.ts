@@ -1,5 +1,6 @@
 /** Starts a run, or joins the one that is under way, and follows it to its end. */
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import {
   type Client,
   ServiceError,
@@ -11,6 +12,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { NewshoundError } from '../lib/errors.ts';
+import { codeDigest } from '../lib/pipeline/code-digest.ts';
 import type { PaperPlan } from '../lib/pipeline/paper.ts';
 import { type Plan, type RunProgress, type RunResult, taskQueue, workflowId } from '../lib/pipeline/plan.ts';
 import type { Say } from '../infra/say.ts';
@@ -23,7 +25,7 @@ export class RunFailed extends NewshoundError {
 
 /**
  * Starts the pipeline's workflow and gives its id. One that is running with the same plan is joined (it outlived a crash or a Ctrl-C);
- * one with another plan is ended first: what its steps have stored is reused.
+ * one with another plan, or of other code, is ended first: what its steps have stored is reused.
  */
 export async function startRun(client: Client, plan: Plan | PaperPlan, say: Say): Promise<string> {
   const id = workflowId(plan);
@@ -32,15 +34,17 @@ export async function startRun(client: Client, plan: Plan | PaperPlan, say: Say)
     say.line(`Going on with the run that was under way (workflow ${id})`);
     return id;
   }
-  if (running !== null) {
-    say.line('The run that was under way had other settings: it is ended, what its steps have finished is reused');
-    await client.workflow.getHandle(id).terminate('replaced by a run with other settings');
-  }
   const scheduled = await scheduledRun(client, plan, id);
   if (scheduled !== null)
     throw new RunFailed(
-      `a run that its schedule began is under way (workflow ${scheduled}). Wait for it (newshound status), or end it in the Temporal UI: two at once would take the tensor worker from each other`,
+      `a run that its schedule began is under way (workflow ${scheduled}). Let it end (newshound up goes on with it, newshound status shows it), or end it in the Temporal UI: two at once would take the tensor worker from each other`,
     );
+  if (running !== null) {
+    say.line(
+      'The run that was under way was of other settings or other code: it is ended, what its steps have finished is reused',
+    );
+    await client.workflow.getHandle(id).terminate('replaced by a run of other settings or code');
+  }
   try {
     await client.workflow.start('arms' in plan ? 'paper' : 'pipeline', pipelineOptions(plan));
     return id;
@@ -129,9 +133,15 @@ export function pipelineOptions(plan: Plan | PaperPlan) {
   };
 }
 
+/** Of the plan, and of the code that works on it: half a step of one version and half of another is no step of either. */
 function planDigest(plan: Plan | PaperPlan): string {
-  return createHash('sha256').update(JSON.stringify(plan)).digest('hex');
+  const code = codeDigest(join(import.meta.dirname, '..'), workerFiles);
+  return createHash('sha256').update(JSON.stringify(plan)).update(code).digest('hex');
 }
+
+const workerFiles = ['control', 'cpu', 'compute', 'recall']
+  .map((name) => `workers/${name}.ts`)
+  .concat('workflows/index.ts');
 
 const pollMs = 400;
 const pipelineAttribute = defineSearchAttributeKey('NewshoundPipeline', SearchAttributeType.KEYWORD);

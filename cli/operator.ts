@@ -3,6 +3,7 @@ import {
   type Client,
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
+  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { userInfo } from 'node:os';
@@ -42,16 +43,25 @@ export async function tell(
   const answers: string[] = [];
   const refusals: string[] = [];
   let cause: unknown;
-  for await (const run of client.workflow.list({ query: `WorkflowType = "${what}" AND ExecutionStatus = "Running"` })) {
+  // A paper run and the pipeline of its arm are both held.
+  const types = what === 'pipeline' ? '"pipeline", "paper"' : '"promote"';
+  const running: string[] = [];
+  for await (const run of client.workflow.list({ query: `WorkflowType IN (${types}) AND ExecutionStatus = "Running"` }))
+    running.push(run.workflowId);
+  if (update === 'decide' && running.length > 1)
+    throw new ConfigError(
+      `${running.length} A/B tests run: ${running.join(', ')}. Decide each in the Temporal UI: update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
+    );
+  for (const id of running) {
     try {
-      const answer = await client.workflow
-        .getHandle(run.workflowId)
-        .executeUpdate<string, [object]>(update, { args: [request] });
-      answers.push(`${run.workflowId}: ${answer}`);
+      const answer = await client.workflow.getHandle(id).executeUpdate<string, [object]>(update, { args: [request] });
+      answers.push(`${id}: ${answer}`);
     } catch (error) {
-      if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+      if (!(error instanceof WorkflowUpdateFailedError || error instanceof WorkflowNotFoundError)) throw error;
       cause = error;
-      refusals.push(`${run.workflowId} refuses: ${error.cause?.message ?? error.message}`);
+      const why =
+        error instanceof WorkflowNotFoundError ? 'it has just ended' : (error.cause?.message ?? error.message);
+      refusals.push(`${id} refuses: ${why}`);
     }
   }
   // One that cannot be told now, as a test in its days, does not keep another from being told.
@@ -92,7 +102,8 @@ export async function createSchedule(request: ScheduleRequest): Promise<string> 
       workflowType: 'pipeline',
       ...pipelineOptions(plan),
     },
-    policies: { overlap: 'SKIP' as const },
+    // A night that the machine slept through is over: the next one comes.
+    policies: { overlap: 'SKIP' as const, catchupWindow: '1 minute' as const },
   };
   const scheduleId = workflowId(plan);
   try {

@@ -16,7 +16,7 @@ import { keepDurations, lastDurations } from './durations.ts';
 import { followRun, startRun } from './follow.ts';
 import { openArtifacts } from './store.ts';
 import { formatTable } from './table.ts';
-import { withWork } from './work.ts';
+import { checkQueues, withWork } from './work.ts';
 
 export interface PaperOptions {
   config: string;
@@ -36,6 +36,7 @@ export async function paper(options: PaperOptions, display: Display): Promise<vo
     profile: options.profile,
     set: [...options.set, ...hours],
   });
+  for (const arm of plan.arms) checkQueues(arm.plan, options.workers ? workerNames : []);
   const isOwn = options.profile === null && options.set.length === 0 && options.hours === null;
   const state = stateFolder(process.env);
   const folder = options.to ?? (isOwn ? 'docs' : outFolder(process.env));

@@ -10,6 +10,10 @@ export async function revert(artifacts: Artifacts, to: number | null): Promise<s
   const { bucket } = artifacts;
   const now = await readPointer<ServedModel>(bucket, servingPointer);
   if (now === null) throw new ConfigError('nothing is served yet, so there is nothing to go back to');
+  if (to === null && now.value.undid !== undefined)
+    throw new ConfigError(
+      `version ${now.version} went back already, from student ${now.value.undid.slice(0, 12)}: once more would serve that again. Name a version with --to`,
+    );
   const version = to ?? now.version - 1;
   if (version < 1 || version >= now.version)
     throw new ConfigError(
@@ -24,6 +28,6 @@ export async function revert(artifacts: Artifacts, to: number | null): Promise<s
       throw new ConfigError(
         `version ${version} cannot be served any more: its ${ref.kind} ${ref.digest.slice(0, 12)} is gone`,
       );
-  const next = await swapPointer(bucket, servingPointer, before, now);
+  const next = await swapPointer(bucket, servingPointer, { ...before, undid: now.value.student.digest }, now);
   return `Version ${next.version} of what is served is version ${version} again: student ${student.digest.slice(0, 12)} instead of ${now.value.student.digest.slice(0, 12)}. Recall servers take it up within seconds`;
 }

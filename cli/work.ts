@@ -88,6 +88,10 @@ export function checkQueues(plan: Pick<Plan, 'steps'>, workers: readonly WorkerN
   if (workers.length === 0) return;
   const { env } = process;
   const asked = [env['NEWSHOUND_CPU_QUEUE'] || 'cpu', env['NEWSHOUND_TENSOR_QUEUE'] || 'tensor'];
+  if (asked[0] !== 'cpu' && plan.steps.some(({ runs }) => runs === 'workflow'))
+    throw new ConfigError(
+      `the workers here ask ${asked.join(' and ')}, and the teacher's lists are scored on queue "cpu": start a worker for it elsewhere and run with --no-workers, or leave NEWSHOUND_CPU_QUEUE out`,
+    );
   const lost = plan.steps.find(({ queue }) => !asked.includes(queue));
   if (lost !== undefined)
     throw new ConfigError(

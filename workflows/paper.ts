@@ -14,6 +14,7 @@ import type { CollectedArm, PaperActivities } from './activities.ts';
 import { type Board, openBoard } from './board.ts';
 import { rootMessage } from './failure-message.ts';
 import type { pipeline } from './pipeline.ts';
+import { holdable } from './hold.ts';
 import { control, heavy } from './proxies.ts';
 
 /**
@@ -24,10 +25,12 @@ export async function paper(plan: PaperPlan): Promise<RunResult> {
   const run = workflowInfo().firstExecutionRunId;
   const arms = armRuns(plan);
   const board = openBoard({ ...plan, steps: [...arms.map(asStep), collecting] }, run);
+  const holding = holdable(board.setHeld);
   const ended: EndedArm<RunResult>[] = [];
   const notRun: { name: string; why: string }[] = [];
 
   for (const arm of arms) {
+    await holding.passed();
     const why = outOfTime(plan, ended, arm) ?? (await runArm(arm, board, (result) => ended.push({ arm, result })));
     if (why === null) continue;
     notRun.push({ name: arm.name, why });
@@ -80,7 +83,10 @@ async function runArm(arm: ArmRun, board: Board, keep: (result: RunResult) => vo
     board.set(arm.name, { status, endedAt: Date.now(), headline: result.steps.at(-1)?.headline ?? '' });
     return null;
   } catch (error) {
-    if (isCancellation(error)) CancellationScope.current().cancel();
+    if (CancellationScope.current().consideredCancelled) {
+      board.set(arm.name, { status: 'cancelled', endedAt: Date.now(), headline: 'cancelled' });
+      throw error;
+    }
     const message = rootMessage(error);
     if (arm.optional && !isCancellation(error)) return `it failed: ${message}`;
     board.set(arm.name, { status: 'failed', endedAt: Date.now(), headline: message });

@@ -64,20 +64,21 @@ async function runSteps(
 ): Promise<void> {
   const running = new Map<string, Promise<void>>();
   while (!hasEnded(plan.steps, board.statuses())) {
-    if (holding.held) await Promise.race([holding.passed(), ...running.values()]);
-    if (!holding.held) {
-      for (const step of readySteps(plan.steps, board.statuses())) {
-        const reason = skipReason(step, board.states, plan.settings);
-        if (reason !== null) {
-          board.set(step.name, { status: 'skipped', headline: reason });
-          continue;
-        }
-        board.set(step.name, { status: 'running', startedAt: Date.now() });
-        running.set(
-          step.name,
-          start(step).finally(() => running.delete(step.name)),
-        );
+    if (holding.held) {
+      await Promise.race([holding.passed(), ...running.values()]);
+      continue;
+    }
+    for (const step of readySteps(plan.steps, board.statuses())) {
+      const reason = skipReason(step, board.states, plan.settings);
+      if (reason !== null) {
+        board.set(step.name, { status: 'skipped', headline: reason });
+        continue;
       }
+      board.set(step.name, { status: 'running', startedAt: Date.now() });
+      running.set(
+        step.name,
+        start(step).finally(() => running.delete(step.name)),
+      );
     }
     if (running.size > 0) await Promise.race(running.values());
   }

@@ -6,7 +6,7 @@ import type { StageOutput } from '../lib/pipeline/stages.ts';
 import type { Conclusion, DayResult, PromoteActivities } from './activities.ts';
 import { openDecisions } from './decisions.ts';
 import { rootMessage } from './failure-message.ts';
-import { holdable } from './hold.ts';
+import { holdable, type Request } from './hold.ts';
 import type { StageRun } from './pipeline.ts';
 import { heavy, work, type Worked } from './proxies.ts';
 import { openTrainingBoard } from './training-board.ts';
@@ -23,8 +23,11 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
     const { days, last } = await experiment();
     const conclusion = await conclude(last);
     decisions.close(`the experiment has ended: ${conclusion.outcome}`);
-    const output = await on('store the experiment').finishExperiment({ input, conclusion, days: days.map(summaryOf) });
-    return work.with({ ...output, reusable: ['promoted', 'rejected', 'measured'].includes(conclusion.outcome) });
+    // What is served may have changed by now: a cancellation must not lose why.
+    const output = await CancellationScope.nonCancellable(() =>
+      on('store the experiment').finishExperiment({ input, conclusion, days: days.map(summaryOf) }),
+    );
+    return work.with({ ...output, reusable: isFinal(conclusion) });
   } finally {
     await CancellationScope.nonCancellable(() => on('stop serving both arms').stopServing({ input }));
   }
@@ -78,17 +81,16 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
   }
 
   async function conclude(last: Verdict): Promise<Conclusion> {
-    if (decisions.rollback !== null) {
-      const { by, reason } = decisions.rollback;
-      return { outcome: 'rolled_back', reasons: [reason || 'rolled back by hand'], decidedBy: by };
-    }
+    if (decisions.rollback !== null) return rolledBack(decisions.rollback);
     const { reasons } = last;
     if (last.outcome === 'rollback') return { outcome: 'rolled_back', reasons, decidedBy: 'guardrail' };
     if (settings.against === 'no_queries') return { outcome: 'measured', reasons, decidedBy: 'nobody' };
     if (last.outcome === 'reject') return { outcome: 'rejected', reasons, decidedBy: 'metrics' };
     if (last.outcome !== 'promote') return { outcome: 'inconclusive', reasons, decidedBy: 'metrics' };
-    if (settings.approval === 'automatic') return await swap(reasons, 'setting promote.approval = automatic');
-    return await approval(reasons);
+    const wasUndone = control?.value.undid === input.inputs.student.digest;
+    if (settings.approval === 'automatic' && !wasUndone)
+      return await swap(reasons, 'setting promote.approval = automatic');
+    return await approval(wasUndone ? [...reasons, 'it was served before, and somebody went back'] : reasons);
   }
 
   async function approval(reasons: string[]): Promise<Conclusion> {
@@ -96,19 +98,13 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
       `Awaiting a decision: run "newshound promote" or "newshound reject", or send the update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
     );
     decisions.open();
-    const inTime = await condition(
+    await condition(
       () => decisions.decision !== null || decisions.rollback !== null,
       `${settings.approvalTimeoutHours} hours`,
     );
     board.note('');
-    if (decisions.rollback !== null) {
-      return {
-        outcome: 'rolled_back',
-        reasons: [decisions.rollback.reason || 'rolled back by hand'],
-        decidedBy: decisions.rollback.by,
-      };
-    }
-    if (!inTime || decisions.decision === null) {
+    if (decisions.rollback !== null) return rolledBack(decisions.rollback);
+    if (decisions.decision === null) {
       const reason = `nobody decided within ${settings.approvalTimeoutHours} hours`;
       return { outcome: 'inconclusive', reasons: [...reasons, reason], decidedBy: 'time-out of the approval' };
     }
@@ -120,16 +116,27 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
 
   /** Somebody else's promotion during the test stands: what was tested against is served no longer. */
   async function swap(reasons: string[], decidedBy: string): Promise<Conclusion> {
-    // From here on it is too late: an accepted rollback that changes nothing would be a lie.
+    await Promise.race([holding.passed(), condition(() => decisions.rollback !== null)]);
+    if (decisions.rollback !== null) return rolledBack(decisions.rollback);
+    // From here on it is too late: an accepted rollback that changes nothing would be a lie, and so would a cancellation.
     decisions.close('the student is being promoted');
     try {
-      await on('promote the student').swapServing({ input, expected: control });
+      await CancellationScope.nonCancellable(() => on('promote the student').swapServing({ input, expected: control }));
       return { outcome: 'promoted', reasons, decidedBy };
     } catch (error) {
       if (!isPointerConflict(error)) throw error;
       return { outcome: 'inconclusive', reasons: [...reasons, rootMessage(error)], decidedBy: 'compare-and-swap' };
     }
   }
+}
+
+function rolledBack({ by, reason }: Request): Conclusion {
+  return { outcome: 'rolled_back', reasons: [reason || 'rolled back by hand'], decidedBy: by };
+}
+
+/** Of the same student, readers and seed the same would come out. Not so where a machine was slow, or nobody decided. */
+function isFinal({ outcome, decidedBy }: Conclusion): boolean {
+  return outcome === 'rolled_back' ? decidedBy !== 'guardrail' : outcome !== 'inconclusive';
 }
 
 /** The share of readers that is treated on a day: the ramp's phases are equally long. */

@@ -25,6 +25,8 @@ export async function teacher({ input, queue, resumed }: TeacherRun): Promise<Wo
   work.seconds += resumed?.worked ?? 0;
   let state = resumed?.state ?? (await on('learner of the warm-started teacher').prepareTeacher({ input })).state;
   if (resumed === undefined) await look();
+  else board.show(state.round / rounds, `round ${state.round} of ${rounds}`);
+  if (resumed?.held) board.note('held');
   for (let round = state.round; round < rounds; round++) {
     await holding.passed();
     const batch = await collect(round);

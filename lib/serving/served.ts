@@ -23,6 +23,8 @@ export interface ServedModel {
   cleaned: Ref<'dataset'>;
   /** How the student was trained to write, and writes. */
   rollout: RolloutSettings;
+  /** Digest of the student that somebody went back from, to this. */
+  undid?: string;
 }
 
 /** Asked by the recall app; `student` names it in /health. */
