@@ -25,6 +25,8 @@ export interface JudgedClaim extends PairedEffect {
    * Significant means after Holm's adjustment; the interval is not adjusted, so it may leave out 0 where nothing can be told.
    */
   verdict: 'holds' | 'does not hold' | 'cannot be told at this n';
+  /** The least difference that is claimed, mean over readers; null where none is. */
+  least: number | null;
   /** The smallest true difference that is found four times out of five at Holm's first, strictest step (approximate). */
   detectable: number;
   /** A sentence with the figures. */
@@ -61,15 +63,15 @@ export function judgeClaims(rows: readonly ClaimRow[], claims: readonly string[]
     const isLess = isTold(least) && short !== null && short.difference.mean < 0;
     const isBetter = isTold(none) && mean > 0;
     const verdict = isWorse || isLess ? 'does not hold' : isBetter ? 'holds' : 'cannot be told at this n';
-    const claimed = short === null ? '' : (mean - short.difference.mean).toFixed(4);
+    const claimed = short === null ? null : mean - short.difference.mean;
     const why = isWorse
       ? 'the difference goes the other way'
       : isLess
-        ? `${claimed}, the least that is claimed, is excluded`
+        ? `${claimed?.toFixed(4)}, the least that is claimed, is excluded`
         : '';
     const adjustedP = adjusted.get(none) ?? 1;
     const found = { ...effect, detectable: detectable(effect, significance / claims.length) };
-    return { claim, ...found, adjustedP, verdict, reason: sentence(found, verdict, adjustedP, why) };
+    return { claim, ...found, least: claimed, adjustedP, verdict, reason: sentence(found, verdict, adjustedP, why) };
   });
 }
 

@@ -42,8 +42,8 @@ export interface CapacityLaw extends PowerLaw {
   p: number;
   /** The metric at each size, smallest first: mean over readers and seeds of a world, then over worlds. */
   means: { size: number; mean: number }[];
-  /** The largest size as the others predict it; `predicted`: where its measured mean lies in 95 of 100 repetitions, if the law holds. */
-  largest: { size: number; measured: number; predicted: Interval; isAsPredicted: boolean };
+  /** The largest size as the others predict it; `predicted`: where its measured mean lies in 95 of 100 repetitions, if the law holds. Null: of one seed nobody can tell. */
+  largest: { size: number; measured: number; predicted: Interval; isAsPredicted: boolean | null };
 }
 
 /**
@@ -82,7 +82,7 @@ export function fitCapacityLaw(rows: readonly SizeRow[], confidence = 0.95): Cap
       size: sizes[last],
       measured: means[last],
       predicted: { mean: Math.exp(predicted), low, high },
-      isAsPredicted: low <= means[last] && means[last] <= high,
+      isAsPredicted: Number.isFinite(miss.error) ? low <= means[last] && means[last] <= high : null,
     },
   };
 }

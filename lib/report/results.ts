@@ -8,7 +8,7 @@ import { type Section, table, written } from './text.ts';
 /** How each method is called in tables, and which family it belongs to; in the order in which it is shown. */
 export const methodNames: Record<string, { title: string; group: string }> = {
   random: { title: 'Random', group: 'trivial' },
-  popularity: { title: 'Popularity', group: 'trivial' },
+  popularity: { title: 'Popularity, in hindsight', group: 'trivial' },
   last_click: { title: 'Last click, embedding', group: 'embedding' },
   mean_signals: { title: 'Mean of all signals', group: 'embedding' },
   cluster_centroids: { title: 'Centroids of the 3 largest groups of signals', group: 'embedding' },

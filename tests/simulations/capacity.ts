@@ -20,13 +20,13 @@ export const capacity: Scenario[] = [
     what: 'capacity law that holds: the largest size is as predicted',
     promised: 0.95,
     is: 'at least',
-    replicate: (draw) => law(draw, 1).largest.isAsPredicted,
+    replicate: (draw) => law(draw, 1).largest.isAsPredicted === true,
   },
   {
     what: 'capacity law whose largest size falls short by a third: not as predicted',
     promised: 0.9,
     is: 'at least',
-    replicate: (draw) => !law(draw, 2 / 3).largest.isAsPredicted,
+    replicate: (draw) => law(draw, 2 / 3).largest.isAsPredicted === false,
   },
 ];
 

@@ -162,11 +162,23 @@ describe('serving rates', () => {
     expect(compareRates(rates([10, 11, 9, 10.1]))?.verdict).toBe('does not hold');
     expect(compareRates([])).toBeNull();
   });
+
+  it('of models that are near in size say nothing, and turns of one lane count once', () => {
+    const [one] = rates([12, 13, 11, 12]);
+    const near = {
+      ...one,
+      rate: { ...one.rate, models: one.rate.models.map((model) => ({ ...model, parameters: 1000 })) },
+    };
+    expect(compareRates([near])?.verdict).toBe('not measured');
+    const [slow, fast] = [rates([15, 16.5, 13.5, 15])[0], rates([40, 44, 36, 40])[0]];
+    expect(compareRates([slow])?.verdict).toBe('does not hold');
+    expect(compareRates([slow, fast])).toMatchObject({ turns: 8, verdict: 'cannot be told at this n' });
+  });
 });
 
 describe('the page', () => {
-  it('names every claim with the paper’s figure and a verdict, and what was left out', async () => {
-    const results = JSON.parse(JSON.stringify(judgeRun(measured({ levels }), beside, plan))) as PaperFigures['results'];
+  /** As read from figures.json, where a number that is none is null. */
+  const figuresOf = (rows: readonly ArmRow[]): PaperFigures => {
     const record: RunRecord = {
       run: 'r',
       profile: 'full',
@@ -181,7 +193,48 @@ describe('the page', () => {
       code: { teacher: ['aa'], student: ['aa', 'bb'] },
       rates: [],
     };
-    const figures: PaperFigures = { digest: 'd'.repeat(64), results, record };
+    const results = judgeRun(rows, beside, plan);
+    return JSON.parse(JSON.stringify({ digest: 'd'.repeat(64), results, record })) as PaperFigures;
+  };
+  const lineOf = (page: string, start: string): string =>
+    page.split('\n').find((line) => line.startsWith(`| ${start}`)) ?? '';
+
+  it('of one seed says of nothing how sure it is', () => {
+    const page = renderPaperPage(figuresOf(measured({ levels, seeds: [1] })), [], 'paper');
+    expect(page).not.toMatch(/undefined|NaN|Infinity|\[0\.0, 0\.0\]/);
+    expect(page).toContain('which of one seed says nothing');
+    expect(lineOf(page, 'The distilled student keeps')).toContain('% ');
+  });
+
+  it('says where a row has fewer seeds than others, and counts falls lane by lane', () => {
+    // A lane that was left out had the better teachers: of the lanes that both have, alignment is worth .1 as before.
+    const rows = measured({ levels }).filter(
+      ({ arm, world, seed }) => arm !== 'without_align' || world + seed === 2027,
+    );
+    const lucky = rows.map((row) =>
+      row.world + row.seed === 2027 ? row : { ...row, 'recall@10': row['recall@10'] + 0.2 },
+    );
+    const page = renderPaperPage(figuresOf(lucky), [], 'paper');
+    expect(lineOf(page, 'Without alignment (one seed: interval over its readers alone)')).not.toBe('');
+    expect(page).toMatch(/without the reward for alignment 0\.(09|10)\d/);
+  });
+
+  it('says where worlds disagree, and where a claim holds by less than the paper’s quarter', () => {
+    const rows = measured({ levels: { ...levels, 'without_spec/teacher': 0.28, 'main/supervised': 0.26 } }).map(
+      (row) =>
+        row.method === 'supervised' && row.world === 2027 ? { ...row, 'recall@10': row['recall@10'] + 0.04 } : row,
+    );
+    const page = renderPaperPage(figuresOf(rows), [], 'paper');
+    expect(lineOf(page, 'Without the reward for specificity')).toMatch(
+      /\*\*holds\*\* \(less than the quarter, 0\.02\d\)/,
+    );
+    expect(lineOf(page, 'On-policy distillation recalls more than supervised')).toMatch(/\(the worlds disagree\) \|$/);
+    expect(page).toMatch(/by world 2026: 0\.03\d*, 2027: -0\.01/);
+  });
+
+  it('names every claim with the paper’s figure and a verdict, and what was left out', async () => {
+    const figures = figuresOf(measured({ levels }));
+    const { results } = figures;
     const plots = await paperPlots(figures);
     const page = renderPaperPage(figures, plots, 'paper');
     const lines = page.split('\n');
@@ -190,7 +243,7 @@ describe('the page', () => {
     expect(page).toContain('**The code changed while arms ran: versions of the stages student (2).**');
     for (const { words, paper, verdict } of results.claims) {
       const line = lines.find((one) => one.startsWith(`| ${words} | ${paper} |`));
-      expect(line, words).toMatch(new RegExp(`\\| \\*\\*${verdict}\\*\\* \\|$`));
+      expect(line, words).toMatch(new RegExp(`\\| \\*\\*${verdict}\\*\\*( \\(.*\\))? \\|$`));
     }
     expect(page).toContain('To keep the hours: seed 3 was left out.');
     expect(page).toContain('Arm jsd-2026-1 was not run: it failed.');

@@ -60,6 +60,8 @@ export interface ClaimResult {
   ours: number | null;
   other: number | null;
   difference: Interval | null;
+  /** The least difference that is claimed; null: any. */
+  least: number | null;
   /** Of claims that ours keeps a share of other: the share. */
   share: Interval | null;
   /** After Holm. */

@@ -23,7 +23,7 @@ export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPla
     lanes: plan.lanes,
     claims: judged(series, plan),
     tables: Object.fromEntries(
-      Object.entries(specs).map(([name, ofTable]) => [name, ofTable.flatMap((spec) => tableRow(series, spec))]),
+      Object.entries(specs).map(([name, ofTable]) => [name, ofTable.flatMap((spec) => tableRow(series, spec, plan))]),
     ) as PaperResults['tables'],
     capacity: capacityOf(
       measuredPoints(
@@ -66,6 +66,7 @@ function judged(series: Series, plan: PaperPlan): ClaimResult[] {
       ours: meanOf(pairs, 'ours'),
       other: meanOf(pairs, 'other'),
       difference: verdict.difference,
+      least: verdict.least,
       share: shareOf(claim, verdict.difference, meanOf(pairs, 'other')),
       p: verdict.adjustedP,
       standardised: verdict.standardised,
@@ -81,6 +82,7 @@ const nothing: Omit<ClaimResult, 'id' | 'words' | 'paper' | 'reason'> = {
   ours: null,
   other: null,
   difference: null,
+  least: null,
   share: null,
   p: null,
   standardised: null,
@@ -106,11 +108,25 @@ function whyNot({ ours, other }: PaperClaim, series: Series, { impossible, sourc
   return `not measured in this run: ${[...new Set(missing.map(({ arm, method }) => `${method} of arm ${arm}`))].join(', ')}`;
 }
 
-function tableRow(series: Series, { title, arm, method, paper }: TableSpec): TableRow[] {
+function tableRow(
+  series: Series,
+  { title, arm, method, paper }: TableSpec,
+  { settings: { seeds } }: PaperPlan,
+): TableRow[] {
   if (!series.has(arm, method)) return [];
   const ofMetric = rankingMetricNames.map((metric) => series.pairs([{ arm, method }], [], metric));
   const metrics = rankingMetricNames.map((metric, i) => [metric, intervalOf(ofMetric[i])]);
-  return [{ title, paper, metrics: Object.fromEntries(metrics) as TableRow['metrics'], ...sizeOf(ofMetric[0]) }];
+  const size = sizeOf(ofMetric[0]);
+  // Where other rows have seeds in their intervals, one that has not must not look the surer for it.
+  const isAlone = size.seeds === 1 && seeds.length > 1;
+  return [
+    {
+      title: isAlone ? `${title} (one seed: interval over its readers alone)` : title,
+      paper,
+      metrics: Object.fromEntries(metrics) as TableRow['metrics'],
+      ...size,
+    },
+  ];
 }
 
 /** Over seeds and readers; of a single seed over its readers alone, which the page says. */

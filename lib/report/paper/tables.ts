@@ -2,9 +2,6 @@
 import { methodNames } from '../results.ts';
 import type { TableName, TableRow } from './figures.ts';
 
-/** The row that the ablations are compared with. */
-export const allRewards = 'All five';
-
 export interface TableSpec {
   title: string;
   arm: string;
@@ -78,7 +75,7 @@ export function tableSpecs(
       of('None', 'main', 'undistilled', [0.187, 0.179]),
     ],
     rewards: [
-      of(allRewards, 'main', 'teacher', [0.271, 0.241]),
+      of('All five', 'main', 'teacher', [0.271, 0.241]),
       of('Without alignment', 'without_align', 'teacher', [0.162, 0.141]),
       of('Without coverage', 'without_cov', 'teacher', [0.115, 0.093]),
       of('Without specificity', 'without_spec', 'teacher', [0.196, 0.184]),
