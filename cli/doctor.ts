@@ -1,7 +1,7 @@
 /** `newshound doctor`: is everything there that a run needs? One line a check, with what to do about each that fails. */
-import { accessSync, constants, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { colors as pc } from './colors.ts';
 import { goVersion } from '../infra/build-tool.ts';
 import { type Environment, stateFolder, temporalConnection } from '../infra/environment.ts';
@@ -35,8 +35,8 @@ export async function doctor(say: Say): Promise<boolean> {
   for (const check of [
     nodeCheck,
     memoryCheck,
-    diskCheck,
     writeCheck,
+    diskCheck,
     ...Object.values(tools).map(toolCheck),
     portCheck,
     temporalCheck,
@@ -73,8 +73,10 @@ async function memoryCheck(): Promise<Check> {
 
 async function diskCheck(env: Environment): Promise<Check> {
   const state = stateFolder(env);
-  mkdirSync(state, { recursive: true });
-  const { bavail, bsize } = statfsSync(state);
+  // Or where it would be made.
+  let place = state;
+  while (!existsSync(place)) place = dirname(place);
+  const { bavail, bsize } = statfsSync(place);
   const detail = `${((bavail * bsize) / gigabyte).toFixed(1)} GiB free for ${state}`;
   if (bavail * bsize >= diskGb * gigabyte) return { name: 'Disk', state: 'ok', detail };
   return {
@@ -87,6 +89,7 @@ async function diskCheck(env: Environment): Promise<Check> {
 async function writeCheck(env: Environment): Promise<Check> {
   const probe = join(stateFolder(env), `probe-${process.pid}`);
   try {
+    mkdirSync(stateFolder(env), { recursive: true });
     writeFileSync(probe, 'probe');
     rmSync(probe);
     accessSync('.', constants.W_OK);

@@ -1,8 +1,8 @@
 /** Ports on the loopback address. */
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { AlreadyRunning, PortTaken } from '../lib/errors.ts';
+import { toolCacheFolder } from './environment.ts';
 import { acquireLock } from './lock.ts';
 
 /** A port that this process keeps for a server it starts. */
@@ -36,7 +36,7 @@ export async function choosePort(
 }
 
 async function reserve(port: number): Promise<Port | null> {
-  const path = join(tmpdir(), `newshound-${userInfo().uid}`, `port-${port}.lock`);
+  const path = join(toolCacheFolder(process.env), 'ports', `${port}.lock`);
   let lock: { release: () => void };
   try {
     lock = acquireLock(path, `serving on port ${port}`);

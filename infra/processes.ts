@@ -1,5 +1,5 @@
 /** Child processes in process groups of their own: started with a log file, watched, and ended by pid, never by name. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -97,19 +97,15 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
 
 /**
  * When the process with this pid started, as the kernel counts (so that a reused pid is told apart), or null when there is none.
- * Where there is no /proc, 'running' for a live pid.
+ * Where there is no /proc, as ps gives it.
  */
 export function processStart(pid: number): string | null {
   if (process.platform === 'linux') {
     const fields = statFields(pid);
     return fields === null || fields[0] === 'Z' ? null : (fields[19] as string);
   }
-  try {
-    process.kill(pid, 0);
-    return 'running';
-  } catch {
-    return null;
-  }
+  const { status, stdout } = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : null;
 }
 
 /** Resident memory, in bytes, of every process of the given process groups together, by group. Linux only; elsewhere empty. */
@@ -154,7 +150,8 @@ function readProcess(pid: number, file: string): string | null {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    // Other users' processes may be hidden (hidepid).
+    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EPERM' || code === 'EACCES') return null;
     throw error;
   }
 }

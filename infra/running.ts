@@ -31,7 +31,8 @@ export function readRunning(stateFolder: string): Running | null {
   try {
     return JSON.parse(readFileSync(runningPath(stateFolder), 'utf8')) as Running;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    // Emptied by a power cut: nothing of it runs any more.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return null;
     throw error;
   }
 }

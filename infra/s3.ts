@@ -1,6 +1,6 @@
 /** The S3 server: versitygw over a folder. Also what any S3 must do for newshound: conditional writes. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import { ServerStartFailed } from '../lib/errors.ts';
@@ -39,7 +39,9 @@ export function localCredentials(stateFolder: string): Credentials {
     secretAccessKey: randomBytes(24).toString('hex'),
   };
   mkdirSync(stateFolder, { recursive: true });
-  writeFileSync(path, JSON.stringify(made), { mode: 0o600 });
+  // Aside, then renamed: half a file would keep every later start from going on.
+  writeFileSync(`${path}.new`, JSON.stringify(made), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
   return made;
 }
 

@@ -1,6 +1,7 @@
 /** One newshound at work in a state folder: the lock, the guard, the servers, and the record of what runs. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '../lib/errors.ts';
 import type { Environment } from './environment.ts';
 import type { KeptAlive } from './keep-alive.ts';
 import { acquireLock } from './lock.ts';
@@ -54,7 +55,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         return pid === null ? [] : [{ name: kept.name, pid, processStart: processStart(pid) ?? '' }];
       });
       const { AWS_SECRET_ACCESS_KEY: _secret, AWS_ACCESS_KEY_ID: _id, ...env } = servers.env;
-      writeRunning(stateFolder, { pid: process.pid, since, env, uiUrl: servers.temporal.uiUrl, processes });
+      try {
+        writeRunning(stateFolder, { pid: process.pid, since, env, uiUrl: servers.temporal.uiUrl, processes });
+      } catch (error) {
+        // A full disk ends the step that meets it, not everything: the record is for other commands.
+        options.say.line(`What runs could not be written down: ${(error as Error).message}`);
+      }
     };
     record();
     return {
@@ -97,7 +103,14 @@ async function withClaim<T>(
   { stateFolder, say, doing }: SessionOptions,
   start: (claim: Claim) => Promise<T>,
 ): Promise<T> {
-  mkdirSync(stateFolder, { recursive: true });
+  try {
+    mkdirSync(stateFolder, { recursive: true });
+  } catch (cause) {
+    throw new ConfigError(
+      `${stateFolder} cannot be made: ${(cause as Error).message}. Set NEWSHOUND_STATE to a folder of yours`,
+      { cause },
+    );
+  }
   const lock = acquireLock(lockPath(stateFolder), doing);
   const guard = startGuard();
   const letGo = () => {
@@ -107,6 +120,8 @@ async function withClaim<T>(
   };
   try {
     endLeftovers(stateFolder, say);
+    for (const left of ['scratch', 'storage-seconds'])
+      rmSync(join(stateFolder, left), { recursive: true, force: true });
     return await start({ guard, since: lock.holder.since, letGo });
   } catch (error) {
     letGo();

@@ -76,6 +76,11 @@ export class StorageRefused extends NewshoundError {
   readonly retryable = false;
 }
 
+/** S3 does not answer. It may come back. */
+export class StorageUnreachable extends NewshoundError {
+  readonly retryable = true;
+}
+
 export class DiskFull extends NewshoundError {
   readonly retryable = false;
 }

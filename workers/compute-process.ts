@@ -1,5 +1,8 @@
 /** The worker's side of a compute process: started when needed, watched, killed on cancellation, replaced when it dies or grew too large. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { stateFolder } from '../infra/environment.ts';
 import type { FailureReport } from '../activities/failures.ts';
 import type { FromCompute, ToCompute } from './compute-protocol.ts';
 
@@ -73,14 +76,19 @@ export function createComputeProcess(
     target.kill('SIGKILL');
   };
   const start = (): ChildProcess => {
+    // It ends by SIGKILL as a rule, and what it had in hand may be a whole export of readers' logs: its scratch goes with it.
+    const parent = join(stateFolder(env), 'scratch');
+    mkdirSync(parent, { recursive: true });
+    const scratch = mkdtempSync(join(parent, 'compute-'));
     const started = fork(modulePath, [], {
-      env,
+      env: { ...env, TMPDIR: scratch },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'json',
     });
     started.on('message', onMessage);
     const gone = (how: string): void => {
       if (child === started) child = null;
+      rmSync(scratch, { recursive: true, force: true });
       first.reject(new Error(`it ended before it was ready: ${how}`));
       // Another process may have taken over, and what waits may be its call.
       if (waiting?.child === started) waiting.settle({ kind: 'died', how });

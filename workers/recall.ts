@@ -3,8 +3,8 @@
  * serve`) it follows `serving/current`. Forked by an A/B test it serves one arm, and ends with the process that forked it.
  */
 import { reportFailure } from '../activities/failures.ts';
-import type { Environment } from '../infra/environment.ts';
-import { ConfigError } from '../lib/errors.ts';
+import { type Environment, wholeNumber } from '../infra/environment.ts';
+import { NewshoundError } from '../lib/errors.ts';
 import { followServing } from '../lib/serving/follow.ts';
 import { openServed } from '../lib/serving/served.ts';
 import { listen, orderVariable, parseOrder } from '../lib/serving/server.ts';
@@ -25,7 +25,7 @@ export interface ServeOptions {
 
 /** Serves what is promoted until `stopped`. NEWSHOUND_RECALL_PORT, default 8088; NEWSHOUND_RECALL_HOST, default 127.0.0.1. Throws ConfigError, PortTaken. */
 export async function serveCurrent({ artifacts, threads, env, say, stopped }: ServeOptions): Promise<void> {
-  const port = portOf(env);
+  const port = wholeNumber(env, 'NEWSHOUND_RECALL_PORT', 0, 65535) ?? 8088;
   const host = env['NEWSHOUND_RECALL_HOST'] || '127.0.0.1';
   const following = await followServing(artifacts, { threads, everyMs: LOOK_EVERY_MS, say });
   try {
@@ -41,14 +41,6 @@ export async function serveCurrent({ artifacts, threads, env, say, stopped }: Se
   } finally {
     await following.close();
   }
-}
-
-function portOf(env: Environment): number {
-  const setting = env['NEWSHOUND_RECALL_PORT'] || '8088';
-  const port = Number(setting);
-  if (!Number.isInteger(port) || port < 0 || port > 65535)
-    throw new ConfigError(`NEWSHOUND_RECALL_PORT must be a port, 0 (any) to 65535, not "${setting}"`);
-  return port;
 }
 
 /** Serves an order until the parent is gone. Tells it the port, or why not. */
@@ -78,12 +70,18 @@ if (import.meta.main) {
   else {
     const stop = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
-    await serveCurrent({
-      ...sharedDeps(process.env),
-      env: process.env,
-      say: (text) => void process.stdout.write(`${text}\n`),
-      stopped: stop.signal,
-    });
+    try {
+      await serveCurrent({
+        ...sharedDeps(process.env),
+        env: process.env,
+        say: (text) => void process.stdout.write(`${text}\n`),
+        stopped: stop.signal,
+      });
+    } catch (error) {
+      if (!(error instanceof NewshoundError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    }
     process.exit();
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import { GetObjectCommand, paginateListObjectsV2, S3ServiceException } from '@aws-sdk/client-s3';
 import { DataError } from '../errors.ts';
 import { suggestion } from '../pipeline/nearest.ts';
 import { type Bucket, storageError } from '../store/s3.ts';
@@ -106,6 +106,11 @@ async function s3Folder(path: string, { s3 }: Bucket): Promise<WarehouseFolder> 
     for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: base }))
       for (const { Key = '' } of page.Contents ?? []) names.push(Key.slice(base.length));
   } catch (error) {
+    if (error instanceof S3ServiceException && error.name === 'NoSuchBucket')
+      throw new DataError(
+        `${path}: there is no bucket ${bucket} at the S3 that the artifacts are in. Set NEWSHOUND_S3_ENDPOINT (and credentials) to one that has both`,
+        { cause: error },
+      );
     throw storageError(error, path);
   }
   const local = await mkdtemp(join(tmpdir(), 'newshound-source-'));

@@ -104,7 +104,8 @@ const rules: Record<PersonalKind, readonly Rule[]> = {
   phone: [
     // +49 30 1234567, 0044 20 7946 0958, +1 (555) 123-4567
     {
-      pattern: /(?<![\p{L}\p{N}.,])(?:\+|00)[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\d|,\d)/gu,
+      // One digit a step: with groups of several, a run of digits could be split in thousands of ways, and each be tried.
+      pattern: /(?<![\p{L}\p{N}.,])(?:\+|00)[1-9](?:[ .-]?\(?\d\)?){6,26}(?!\d|,\d)/gu,
       keep: whenDigits(9, 15),
     },
     // (555) 234-5678, 555-234-5678, 1-555-234-5678

@@ -45,6 +45,8 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   });
   const pace = createRequestPace(options);
   let spent = 0;
+  /** Why the last question that got no answer got none. */
+  let last: unknown = null;
 
   const askOnce = async (item: JudgeItem): Promise<Judgement> => {
     if (spent >= tokenBudget) {
@@ -84,6 +86,7 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
             },
           );
         }
+        last = error;
         if (attempt === tries || !mayPass(error)) return null;
         await pace.rest(askedWaitMs(error) ?? firstWaitMs * 2 ** (attempt - 1));
       }
@@ -107,10 +110,8 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
       const judgements = await Promise.all(batch.map(judgeOne));
       if (judgements.length > 0 && judgements.every((judgement) => judgement === null)) {
         throw new JudgeError(
-          `the judge at ${options.baseUrl} answered none of ${batch.length} questions, each tried ${tries} times`,
-          {
-            retryable: true,
-          },
+          `the judge at ${options.baseUrl} answered none of ${batch.length} questions: ${last instanceof Error ? last.message : 'no reason is known'}`,
+          { retryable: last === null || mayPass(last), cause: last },
         );
       }
       return judgements;

@@ -74,7 +74,12 @@ export function createRecallApp(serving: () => Serving, say: (text: string) => v
     say(`recall failed: ${error.message}`);
     return context.json({ error: 'recall failed' }, 500);
   });
-  app.get('/health', (context) => context.json({ status: 'ok', student: serving().student }));
+  app.get('/health', (context) => {
+    const { student, checkedAt } = serving();
+    // Cut off from the store it serves on, and may serve what somebody went back from: this is how to tell.
+    const checked = checkedAt === undefined ? {} : { checked_seconds_ago: Math.round((Date.now() - checkedAt) / 1000) };
+    return context.json({ status: 'ok', student, ...checked });
+  });
   app.get('/metrics', async (context) =>
     context.text(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );

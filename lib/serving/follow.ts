@@ -1,10 +1,13 @@
 /** A recall server that serves what is promoted, when it is promoted. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '../errors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { readPointer, servingPointer } from '../store/pointers.ts';
 import { type OpenedModel, openServed, type ServedModel, type Serving } from './served.ts';
 
 const LONGEST_WAIT_MS = 5 * 60_000;
+/** That a look in progress gets when the server ends. */
+const CLOSING_MS = 5_000;
 
 export interface FollowOptions {
   threads: number;
@@ -34,6 +37,7 @@ export async function followServing(
     );
   }
   let version = first.version;
+  let checkedAt = Date.now();
   let current: OpenedModel = await openServed(artifacts, first.value, { threads });
   /** A version that could not be opened: it is tried again, after longer and longer. Opening is work, and beside it readers are answered. */
   let failed = { version: 0, message: '', times: 0, nextAt: 0 };
@@ -42,6 +46,7 @@ export async function followServing(
     let asked = 0;
     try {
       const pointer = await readPointer<ServedModel>(artifacts.bucket, servingPointer);
+      checkedAt = Date.now();
       if (pointer === null || pointer.version === version) return;
       if (pointer.version === failed.version && Date.now() < failed.nextAt) return;
       asked = pointer.version;
@@ -58,16 +63,17 @@ export async function followServing(
       failed = { version: asked, message, times, nextAt: Date.now() + Math.min(LONGEST_WAIT_MS, everyMs * 2 ** times) };
     }
   };
-  let looking = Promise.resolve();
+  let looking: Promise<void> | null = null;
   const timer = setInterval(() => {
-    looking = looking.then(look);
+    // One at a time: where the store is slow, looks would queue up behind each other.
+    looking ??= look().finally(() => (looking = null));
   }, everyMs);
   return {
-    serving: () => current,
+    serving: () => ({ ...current, checkedAt }),
     look,
     close: async () => {
       clearInterval(timer);
-      await looking;
+      await Promise.race([looking, delay(CLOSING_MS, undefined, { ref: false })]);
       await current.release();
     },
   };

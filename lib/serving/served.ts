@@ -31,6 +31,8 @@ export interface ServedModel {
 export interface Serving {
   service: RecallService;
   student: string;
+  /** When it was last known to be what is promoted, in milliseconds since 1970; not set where it serves one arm of a test. */
+  checkedAt?: number;
 }
 
 export interface OpenedModel extends Serving {

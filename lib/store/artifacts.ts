@@ -6,13 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-} from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { ArtifactCorrupt, DataError } from '../errors.ts';
 import { artifactDigest, type Manifest, type ManifestFile, sha256, sortedFiles, thisMachine } from './manifest.ts';
 import type { Kind, MadeBy, Ref } from './ref.ts';
@@ -39,7 +33,6 @@ export interface Artifacts {
   createDocument(key: string, value: unknown): Promise<boolean>;
   /** Keys of stored objects below a prefix, with bytes and time of writing. */
   list(prefix: string): AsyncIterable<{ key: string; bytes: number; at: Date }>;
-  remove(key: string): Promise<void>;
   readonly bucket: Bucket;
 }
 
@@ -110,7 +103,7 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
       const files: ManifestFile[] = [];
       const names = Object.keys(contents);
       const upload = async (name: string): Promise<void> => {
-        if (!/^[\w.-]+(?:\/[\w.-]+)*$/.test(name) || name.split('/').includes('..'))
+        if (!isFileName(name))
           throw new DataError(`artifact file name "${name}" may hold letters, digits, '.', '_', '-' only`);
         const content = contents[name];
         const digest = content instanceof Uint8Array ? sha256(content) : await fileDigest(content.path);
@@ -148,6 +141,9 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
       if (manifest.kind !== ref.kind || artifactDigest(manifest.kind, manifest.files) !== ref.digest) {
         throw new ArtifactCorrupt(key, 'its files do not add up to its digest', manifest.madeBy?.step ?? null);
       }
+      // Whoever may write to the bucket may not write elsewhere on the machines that read it.
+      if (!manifest.files.every(({ name }) => isFileName(name)))
+        throw new ArtifactCorrupt(key, 'it names files outside of itself', manifest.madeBy?.step ?? null);
       return manifest;
     },
 
@@ -186,11 +182,14 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
           await mkdir(dirname(join(fresh, file.name)), { recursive: true });
           await writeFile(join(fresh, file.name), bytes);
         }
-        await rm(path, { recursive: true, force: true });
-        await rename(fresh, path);
+        await rename(fresh, path).catch(async (error: unknown) => {
+          // Another process put it there first, and may have been given it: only what is damaged is replaced.
+          if (!(await stat(path).catch(() => null)) || (await isWhole(path, manifest))) throw error;
+          await rm(path, { recursive: true, force: true });
+          await rename(fresh, path);
+        });
       } catch (error) {
         await rm(fresh, { recursive: true, force: true });
-        // Another process put the same content there first.
         if (await isWhole(path, manifest)) return path;
         throw storageError(error, path);
       }
@@ -238,14 +237,6 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         token = page.NextContinuationToken;
       } while (token);
     },
-
-    async remove(key) {
-      try {
-        await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
-      } catch (error) {
-        throw storageError(error, key);
-      }
-    },
   };
   return artifacts;
 }
@@ -256,6 +247,11 @@ export function blobKey(digest: string): string {
 
 export function manifestKey(digest: string): string {
   return `manifests/${digest}.json`;
+}
+
+/** Of a file of an artifact: below it, and nowhere else. */
+function isFileName(name: string): boolean {
+  return /^[\w.-]+(?:\/[\w.-]+)*$/.test(name) && !name.split('/').some((part) => part === '..' || part === '.');
 }
 
 async function fileDigest(path: string): Promise<string> {
@@ -287,9 +283,15 @@ async function dropOldest(cacheFolder: string, keep: string): Promise<void> {
       const sizes = await Promise.all(
         inside
           .filter((entry) => entry.isFile())
-          .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size),
+          .map(async (entry) => (await stat(join(entry.parentPath, entry.name)).catch(() => null))?.size ?? 0),
       );
-      return { name, path, at: (await stat(path)).mtimeMs, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+      // Another process may rename or remove one meanwhile.
+      return {
+        name,
+        path,
+        at: (await stat(path).catch(() => null))?.mtimeMs ?? 0,
+        bytes: sizes.reduce((sum, size) => sum + size, 0),
+      };
     }),
   );
   let total = folders.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -1,6 +1,6 @@
 /** The bucket: a client made from the environment, and one place that turns S3's refusals into errors people can act on. */
 import { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
-import { ArtifactMissing, ConfigError, DiskFull, StorageRefused } from '../errors.ts';
+import { ArtifactMissing, ConfigError, DiskFull, StorageRefused, StorageUnreachable } from '../errors.ts';
 
 export interface Bucket {
   s3: S3Client;
@@ -69,12 +69,7 @@ export function storageError(error: unknown, key: string): unknown {
           cause: error,
         },
       );
-    if (status === 401 || status === 403) {
-      return new StorageRefused(
-        `S3 refused ${key}: ${error.name}. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's permissions`,
-        { cause: error },
-      );
-    }
+    // Before the refusals: over quota is a 403 with some.
     if (
       status === 507 ||
       /no space|quota|XMinioStorageFull|InsufficientStorage/i.test(`${error.name} ${error.message}`)
@@ -84,11 +79,25 @@ export function storageError(error: unknown, key: string): unknown {
         { cause: error },
       );
     }
+    if (status === 401 || status === 403) {
+      return new StorageRefused(
+        `S3 refused ${key}: ${error.name}. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's permissions`,
+        { cause: error },
+      );
+    }
   }
   if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
     return new DiskFull(`no space left on the disk for ${key}. Free some, then run again: finished steps are reused`, {
       cause: error,
     });
   }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== undefined && unreachable.has(code))
+    return new StorageUnreachable(
+      `S3 does not answer (${(error as Error).message || code}). Is it running, and NEWSHOUND_S3_ENDPOINT right?`,
+      { cause: error },
+    );
   return error;
 }
+
+const unreachable = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);

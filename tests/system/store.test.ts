@@ -1,13 +1,16 @@
 import { mkdtempSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
 import { encodeTable, rowsOf } from '../../lib/store/arrow.ts';
-import { type Artifacts, createArtifacts } from '../../lib/store/artifacts.ts';
+import { type Artifacts, createArtifacts, manifestKey } from '../../lib/store/artifacts.ts';
+import { artifactDigest, sha256 } from '../../lib/store/manifest.ts';
 import { readPointer, swapPointer } from '../../lib/store/pointers.ts';
 import type { MadeBy } from '../../lib/store/ref.ts';
 import { createS3, storageError } from '../../lib/store/s3.ts';
@@ -49,6 +52,39 @@ describe('the artifact store on a real S3 server', () => {
     expect(Buffer.from(await store.read(refs[0], 'b/c.bin')).toString()).toBe('c');
     await expect(store.put('log', { '../up': Buffer.from('x') }, made)).rejects.toThrow(/file name "\.\.\/up"/);
     await expect(store.manifest({ kind: 'log', digest: '0'.repeat(64) })).rejects.toThrow(/is not in the store/);
+  });
+
+  it('gives a folder that many processes fill at once, and never takes it from one that has it', async () => {
+    const ref = await storeAt().put('log', { 'a.bin': Buffer.alloc(300_000, 'once'), 'b.bin': Buffer.from('b') }, made);
+    // Each store stands for a process: they share the cache folder and nothing else.
+    const missing: unknown[] = [];
+    await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const folder = await storeAt().folder(ref);
+        for (let i = 0; i < 50; i++)
+          await readFile(join(folder, 'b.bin')).catch((error: unknown) => missing.push(error));
+      }),
+    );
+    expect(missing).toEqual([]);
+    await writeFile(join(cacheFolder, ref.digest, 'b.bin'), 'damaged');
+    expect(await readFile(join(await storeAt().folder(ref), 'b.bin'), 'utf8')).toBe('b');
+    expect((await readdir(cacheFolder)).filter((name) => name.startsWith(ref.digest))).toEqual([ref.digest]);
+  });
+
+  it('refuses a manifest that names files outside of its artifact, wherever it came from', async () => {
+    const { bucket } = storeAt();
+    const files = [{ name: '../../escaped', sha256: sha256(Buffer.from('a')), bytes: 1 }];
+    const digest = artifactDigest('log', files);
+    const Body = JSON.stringify({ kind: 'log', files, madeBy: made });
+    await bucket.s3.send(new PutObjectCommand({ Bucket: bucket.bucket, Key: manifestKey(digest), Body }));
+    await expect(storeAt().folder({ kind: 'log', digest })).rejects.toThrow(/it names files outside of itself/);
+  });
+
+  it('says that S3 does not answer, and where to look', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' });
+    const error = storageError(refused, 'key') as Error;
+    expect(error).toMatchObject({ retryable: true });
+    expect(error.message).toMatch(/ECONNREFUSED.*NEWSHOUND_S3_ENDPOINT/);
   });
 
   it('takes what is there already for stored, where the refusal breaks the connection under the body', async () => {

@@ -1,3 +1,5 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Answer, type ComputeProcess, createComputeProcess } from '../../workers/compute-process.ts';
@@ -5,11 +7,12 @@ import { type Answer, type ComputeProcess, createComputeProcess } from '../../wo
 const MB = 2 ** 20;
 const said: string[] = [];
 const opened: ComputeProcess[] = [];
+const state = mkdtempSync(join(tmpdir(), 'newshound-compute-'));
 
 function open(residentLimitBytes = Number.POSITIVE_INFINITY): ComputeProcess {
   const module = join(import.meta.dirname, 'answering-process.ts');
   const compute = createComputeProcess(module, {
-    env: process.env,
+    env: { ...process.env, NEWSHOUND_STATE: state },
     residentLimitBytes,
     say: (text) => said.push(text),
   });
@@ -50,6 +53,14 @@ describe('a compute process', () => {
     expect(said[0]).toMatch(
       new RegExp(`^compute process ${pidOf(answers[0])} holds \\d+ MB after answer, 0 are allowed: a fresh one`),
     );
+  });
+
+  it('takes its scratch files with it, however it ends', async () => {
+    const compute = open();
+    await call(compute, 'answer');
+    expect(readdirSync(join(state, 'scratch'))).not.toEqual([]);
+    compute.kill();
+    await expect.poll(() => readdirSync(join(state, 'scratch'))).toEqual([]);
   });
 
   it('is replaced for what it holds, not for what it did', async () => {

@@ -192,6 +192,15 @@ describe('the OpenAI-compatible judge', () => {
     await expect(judging).rejects.toSatisfy((error) => error instanceof JudgeError && error.retryable);
   });
 
+  it('stops the run for good, and says why, where no question can be answered', async () => {
+    const { url } = await endpoint((_, response) => fail(response, 400));
+    const judging = createOpenAiJudge(settings(url, { tries: 2 })).judge([item('a', 'q'), item('b', 'q')]);
+    await expect(judging).rejects.toSatisfy(
+      (error) =>
+        error instanceof JudgeError && !error.retryable && /answered none of 2 questions: 400/.test(error.message),
+    );
+  });
+
   it('stops the run for good where key, address or model are refused', async () => {
     const { url, questions } = await endpoint((_, response) => fail(response, 401));
     const judging = createOpenAiJudge(settings(url, { concurrency: 1 })).judge([item('a', 'q')]);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -240,6 +240,7 @@ describe('secrets', () => {
     const made = localCredentials(stateFolder);
     expect(localCredentials(stateFolder)).toEqual(made);
     expect(statSync(join(stateFolder, 'credentials')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(stateFolder)).toEqual(['credentials']);
   });
 });
 
