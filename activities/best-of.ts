@@ -1,11 +1,12 @@
 /** Best of N: what choosing among more lists of one policy brings. */
 import type { PerReaderRow } from '../lib/data/rows.ts';
+import { bestOf } from '../lib/method/grpo.ts';
 import type { RankingMetrics } from '../lib/method/metrics.ts';
 import type { Label } from '../lib/random.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
 import type { Measurer } from './measurer.ts';
 
-export interface BestOf {
+export interface Choosing {
   /** The N, ascending. */
   counts: readonly number[];
   /** Random stream of the lists. */
@@ -17,14 +18,19 @@ export interface BestOf {
 export async function bestOfRows(
   measurer: Measurer,
   model: LanguageModel,
-  { counts, stream, progress }: BestOf,
+  { counts, stream, progress }: Choosing,
 ): Promise<PerReaderRow[]> {
   const lists = await measurer.write(model, { samples: counts[counts.length - 1], stream, progress });
   const rewards = await measurer.rewards(lists);
   const rows: PerReaderRow[] = [];
   for (const count of counts) {
     // The first `count` of the same lists: what is compared is the choice, not the luck of the draw.
-    const chosen = rewards.map((ofReader) => bestIndex(ofReader.slice(0, count).map(({ total }) => total)));
+    const chosen = rewards.map((ofReader) =>
+      bestOf(
+        ofReader.map(({ total }) => total),
+        count,
+      ),
+    );
     const metrics = measurer.judge(await measurer.recall(lists.map((ofReader, i) => ofReader[chosen[i]].queries)));
     measurer.readers.forEach((reader, i) =>
       rows.push(measuredRow(reader.readerId, String(count), metrics[i], rewards[i][chosen[i]].total)),
@@ -45,13 +51,4 @@ export function measuredRow(
   reward: number | null,
 ): PerReaderRow {
   return { reader_id, method, ...metrics, reward };
-}
-
-/** The highest reward, the first among equals; a list without a judgement is chosen only when none has one. */
-function bestIndex(rewards: readonly (number | null)[]): number {
-  let best = 0;
-  rewards.forEach((reward, i) => {
-    if ((reward ?? Number.NEGATIVE_INFINITY) > (rewards[best] ?? Number.NEGATIVE_INFINITY)) best = i;
-  });
-  return best;
 }

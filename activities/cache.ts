@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { cacheKey } from '../lib/pipeline/cache-key.ts';
 import { codeDigest, createSourceReader } from '../lib/pipeline/code-digest.ts';
 import { outsideOf } from '../lib/pipeline/outside.ts';
-import { type StageInput, stageNames, type StageName, type StageOutput, stages } from '../lib/pipeline/stages.ts';
+import {
+  type StageInput,
+  stageNames,
+  type StageName,
+  type StageOutput,
+  type StageSpec,
+  stages,
+} from '../lib/pipeline/stages.ts';
 import type { ServedModel } from '../lib/serving/served.ts';
 import { readPointer, servingPointer } from '../lib/store/pointers.ts';
 import { ArtifactMissing } from '../lib/errors.ts';
@@ -79,6 +86,7 @@ function stageDigests(root: string): Record<StageName, string> {
   const entries = (stage: StageName): string[] => [
     join('activities', `${stage}.ts`),
     ...(stages[stage].runs === 'workflow' ? [join('workflows', `${stage}.ts`)] : []),
+    ...((stages[stage] as StageSpec).alsoRuns ?? []),
   ];
   return Object.fromEntries(stageNames.map((stage) => [stage, codeDigest(root, entries(stage), reader)])) as Record<
     StageName,

@@ -64,7 +64,7 @@ export function rewardShares(
     const members = Array.from({ length: group }, (_, i) => start + i).filter((i) => judged[i] === 1);
     const inGroup = rewardNames.map((name) => {
       if (weights[name] === 0) return 0;
-      return weights[name] * covariance(members, parts[name], advantages);
+      return weights[name] * productSum(members, parts[name], advantages);
     });
     const ofGroup = inGroup.reduce((sum, product) => sum + product, 0);
     const squared = members.reduce((sum, i) => sum + advantages[i] ** 2, 0);
@@ -111,7 +111,7 @@ function moments(values: readonly number[]): { mean: number; deviation: number }
 }
 
 /** Σ (x_i - mean x) a_i over members. */
-function covariance(members: readonly number[], x: Float64Array, a: Float64Array): number {
+function productSum(members: readonly number[], x: Float64Array, a: Float64Array): number {
   const mean = members.reduce((sum, i) => sum + x[i], 0) / members.length;
   return members.reduce((sum, i) => sum + (x[i] - mean) * a[i], 0);
 }

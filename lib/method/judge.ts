@@ -1,4 +1,4 @@
-/** The judge scores coverage and specificity of a list for its reader. Implementations: rubric.ts (local), openai-judge.ts. */
+/** The judge scores coverage and specificity of a list for its reader. Implementations: local-judge.ts (its rule: rubric.ts), openai-judge.ts. */
 import type { Reader } from '../data/rows.ts';
 
 /** A list to judge. */

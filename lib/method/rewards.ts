@@ -8,6 +8,9 @@ export type RewardName = (typeof rewardNames)[number];
 /** Rewards of one list. null: missing, because the judge gave no answer. */
 export type Rewards = Record<RewardName, number | null>;
 
+/** K of the alignment reward. */
+export const ALIGNED_ARTICLES = 10;
+
 /** Mean over queries of the mean cosine to its top K articles. `cosines[query]` holds those K, in any order. No query: 0. */
 export function alignment(cosines: readonly ArrayLike<number>[]): number {
   return cosines.length === 0 ? 0 : unit(mean(cosines.map((top) => (top.length === 0 ? 0 : unit(mean(top))))));
@@ -25,7 +28,7 @@ export function structure(list: { valid: boolean }): number {
   return list.valid ? 1 : 0;
 }
 
-// Coverage and specificity are the judge's: rubric.ts (local) or openai-judge.ts.
+// Coverage and specificity are the judge's: local-judge.ts (its rule: rubric.ts) or openai-judge.ts.
 
 /** R = Σ λ_k r_k. null where a reward that counts is missing: no total can stand for it. */
 export function totalReward(rewards: Rewards, weights: Readonly<Record<RewardName, number>>): number | null {

@@ -1,6 +1,7 @@
-/** Tests and intervals that an experiment is read with; they agree with SciPy and statsmodels (tests/oracle/experiment.test.ts). Distributions: stdlib. */
+/** Tests and intervals that an experiment is read with; they agree with SciPy and statsmodels (tests/oracle/method-comparisons.ts). Distributions: stdlib. */
 import normal from '@stdlib/stats-base-dists-normal';
 import studentT from '@stdlib/stats-base-dists-t';
+import { ascending } from './multiple-tests.ts';
 import { mean } from './vectors.ts';
 
 /** A test of whether a mean differs from another: two-sided. */
@@ -71,30 +72,6 @@ export function normalQuantileOf(confidence: number): number {
   return normal.quantile((1 + confidence) / 2, 0, 1);
 }
 
-/** Holm's step-down adjustment of p values, in their order: bounds the chance of any false discovery. */
-export function holm(p: readonly number[]): number[] {
-  const order = ascending(p);
-  const adjusted = p.map(() => Number.NaN);
-  let most = 0;
-  order.forEach((index, rank) => {
-    most = Math.max(most, Math.min(1, (p.length - rank) * p[index]));
-    adjusted[index] = most;
-  });
-  return adjusted;
-}
-
-/** Benjamini and Hochberg's step-up adjustment, in the order of `p`: bounds the expected share of false discoveries. */
-export function benjaminiHochberg(p: readonly number[]): number[] {
-  const order = ascending(p);
-  const adjusted = p.map(() => Number.NaN);
-  let least = 1;
-  order.toReversed().forEach((index, i) => {
-    least = Math.min(least, (p[index] * p.length) / (p.length - i));
-    adjusted[index] = least;
-  });
-  return adjusted;
-}
-
 /** Test and interval of a difference with this standard error. Without error, p is 1 of no difference and 0 of any; of an infinite error nothing is known. */
 export function tTest(difference: number, error: number, df: number, confidence = 0.95): TTest {
   if (error === 0)
@@ -110,10 +87,6 @@ export function tTest(difference: number, error: number, df: number, confidence 
     low: difference - half,
     high: difference + half,
   };
-}
-
-function ascending(values: readonly number[]): number[] {
-  return values.map((_, i) => i).sort((i, j) => values[i] - values[j]);
 }
 
 /** Average ranks from 1, and the sizes of groups of equal values. */

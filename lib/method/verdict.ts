@@ -1,4 +1,5 @@
 /** Who sees the treatment, and what is decided about it. Pure, without dependencies: workflows import it. */
+import { holm } from './multiple-tests.ts';
 import type { PromoteSettings } from '../pipeline/stage-settings.ts';
 import { keyOf, uniformAt } from '../random.ts';
 
@@ -88,12 +89,8 @@ function isBelowSample({ readers }: ExperimentState, { minimumSample }: VerdictS
 
 function byMetrics(state: ExperimentState, significance: number): Verdict {
   const names = Object.keys(state.metrics).filter((name) => Number.isFinite(state.metrics[name].p));
-  const byP = names.toSorted((a, b) => state.metrics[a].p - state.metrics[b].p);
-  const significant: string[] = [];
-  for (const [rank, name] of byP.entries()) {
-    if (state.metrics[name].p * (byP.length - rank) > significance) break;
-    significant.push(name);
-  }
+  const adjusted = holm(names.map((name) => state.metrics[name].p));
+  const significant = names.filter((_, i) => adjusted[i] <= significance);
   const say = (name: string): string => {
     const { relative, p } = state.metrics[name];
     return `${name} ${relative.mean < 0 ? '' : '+'}${percent(relative.mean)} (p = ${p.toPrecision(2)}, Holm over ${names.length})`;

@@ -32,6 +32,8 @@ export interface StageSpec {
   facts?: readonly string[];
   /** Other sections that the stage reads, or `section.key` where it reads one part only (in its cache key). */
   alsoReads?: readonly string[];
+  /** Source files that it runs without importing them (in its cache key). */
+  alsoRuns?: readonly string[];
 }
 
 export const stages = {
@@ -92,6 +94,7 @@ export const stages = {
     queue: 'tensor',
     summary: 'Scaling with model size and with best-of-N',
     alsoReads: ['teacher', 'warmstart'],
+    alsoRuns: ['activities/teacher.ts', 'workflows/teacher.ts'],
   },
   student: {
     section: 'student',
@@ -156,27 +159,18 @@ export const stages = {
   promote: {
     section: 'promote',
     settings: promoteSettings,
-    consumes: ['dataset', 'cleaned', 'cleaner', 'encoder', 'index', 'student', 'evaluation'],
+    consumes: ['dataset', 'cleaned', 'cleaner', 'encoder', 'index', 'student'],
     produces: { experiment: 'experiment' },
     runs: 'workflow',
     queue: 'cpu',
     summary: 'A/B test, approval, promotion or rollback',
     alsoReads: ['teacher.rollout', 'source'],
+    alsoRuns: ['workers/recall.ts'],
   },
   publish: {
     section: 'publish',
     settings: publishSettings,
-    consumes: [
-      'cleaned',
-      'encoder',
-      'index',
-      'student',
-      'teacherLog',
-      'studentLog',
-      'sweep?',
-      'evaluation',
-      'experiment?',
-    ],
+    consumes: ['cleaned', 'student', 'studentLog', 'evaluation', 'experiment?'],
     produces: { published: 'published' },
     runs: 'activity',
     queue: 'tensor',

@@ -1,14 +1,19 @@
 /** The five rewards of written lists, from the list, the reader's signals and the fresh articles; never from the next clicks. */
 import type { Reader } from '../data/rows.ts';
 import type { Judge } from '../method/judge.ts';
-import { alignment, diversity, type RewardName, rewardNames, totalReward } from '../method/rewards.ts';
+import {
+  ALIGNED_ARTICLES,
+  alignment,
+  diversity,
+  type RewardName,
+  rewardNames,
+  structure,
+  totalReward,
+} from '../method/rewards.ts';
 import type { RewardWeights } from '../pipeline/stage-settings.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { WrittenList } from './lists.ts';
-
-/** K of the alignment reward. */
-const NEAREST = 10;
 
 /** Rewards in [0, 1] and their weighted sum. `total` is null where the judge gave no answer: missing, not zero. */
 export type Score = { readerId: string; sample: number; total: number | null } & Record<RewardName, number | null>;
@@ -36,7 +41,7 @@ export async function scoreLists(
     const i = at.get(query) ?? 0;
     return vectors.subarray(i * dimensions, (i + 1) * dimensions);
   };
-  const nearest = texts.length > 0 ? scoring.index.search(vectors, NEAREST).scores : new Float32Array();
+  const nearest = texts.length > 0 ? scoring.index.search(vectors, ALIGNED_ARTICLES).scores : new Float32Array();
   const width = texts.length > 0 ? nearest.length / texts.length : 0;
 
   const verdicts = await scoring.judge.judge(
@@ -54,7 +59,7 @@ export async function scoreLists(
       cov: verdict ? verdict.coverage : null,
       spec: verdict ? verdict.specificity : null,
       div: diversity(embeddings),
-      struct: list.valid ? 1 : 0,
+      struct: structure(list),
     };
     return { readerId: reader.readerId, sample: list.sample, ...parts, total: totalReward(parts, scoring.weights) };
   });

@@ -8,7 +8,8 @@ import { forwardKl, jensenShannon, logSoftmax, reverseKl } from '../../lib/metho
 import { alwaysValidP, cuped, sampleSize, srmP, twoProportions } from '../../lib/method/experiment.ts';
 import { advantagesOf } from '../../lib/method/grpo.ts';
 import * as metrics from '../../lib/method/metrics.ts';
-import { benjaminiHochberg, holm, pairedT, welch, wilcoxon } from '../../lib/method/statistics.ts';
+import { benjaminiHochberg, holm } from '../../lib/method/multiple-tests.ts';
+import { pairedT, welch, wilcoxon } from '../../lib/method/statistics.ts';
 import { readSafetensors, type StoredTensor } from '../../lib/store/safetensors.ts';
 import type { Comparison } from './comparison.ts';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareArms, meanEstimate, srmP } from '../../lib/method/experiment.ts';
-import { benjaminiHochberg, holm, welch, wilcoxon } from '../../lib/method/statistics.ts';
+import { benjaminiHochberg, holm } from '../../lib/method/multiple-tests.ts';
+import { welch, wilcoxon } from '../../lib/method/statistics.ts';
 import { assignArm, type ExperimentState, verdict, type VerdictSettings } from '../../lib/method/verdict.ts';
 import { Random } from '../../lib/random.ts';
 

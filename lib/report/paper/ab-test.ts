@@ -1,7 +1,8 @@
 /** The A/B tests of all lanes as one. */
 import type { Interval } from '../../method/bootstrap.ts';
 import { alwaysValidP, MIXTURE_DEVIATION } from '../../method/experiment.ts';
-import { holm, normalQuantileOf, twoSidedP } from '../../method/statistics.ts';
+import { holm } from '../../method/multiple-tests.ts';
+import { normalQuantileOf, twoSidedP } from '../../method/statistics.ts';
 import type { AbChange, AbTest, Beside, Verdict } from './figures.ts';
 
 const metrics = [
