@@ -30,10 +30,7 @@ export function createCleanActivities(deps: Deps): CleanActivities {
         tokenizer: openTokenizer(join(deps.modelsFolder, TOKENIZER_OF)),
         seed: input.seed,
         threads: deps.threads,
-        progress: (fraction, message) => {
-          deps.signal.throwIfAborted();
-          deps.progress(fraction, message);
-        },
+        progress: deps.progress,
       });
       deps.progress(0.95, 'storing the cleaned tables');
       return {

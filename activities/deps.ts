@@ -1,4 +1,4 @@
-/** What the activities are made with. One object lives as long as the process; `progress` and `signal` are of the call in hand. */
+/** What the activities are made with. One object lives as long as the process; what it says of a call is of the one in hand. */
 import type { Artifacts } from '../lib/store/artifacts.ts';
 
 export interface Deps {
@@ -9,6 +9,10 @@ export interface Deps {
   readonly threads: number;
   /** Folder of the committed base models. */
   readonly modelsFolder: string;
+}
+
+/** Of the cpu worker, which runs activities itself. A compute process is killed when its call is cancelled. */
+export interface CpuDeps extends Deps {
   /** Aborted when the call is cancelled. */
   readonly signal: AbortSignal;
 }

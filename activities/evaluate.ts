@@ -66,11 +66,7 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
       );
       if (measurer.readers.length === 0)
         throw new DataError('no test reader clicked a fresh article: nothing can be evaluated. Check the test period');
-      const report: Deps['progress'] = (fraction, message) => {
-        deps.signal.throwIfAborted();
-        deps.progress(fraction, message);
-      };
-      const call: Call = { input, dataset, measurer, resources, threads, report };
+      const call: Call = { input, dataset, measurer, resources, threads, report: deps.progress };
 
       const lists = {} as Record<Policy, WrittenList[][]>;
       const { ranked, tuned } = await rankBaselines(call);
@@ -78,7 +74,8 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
         lists[method] = await measurer.write(await resources.model(input.inputs[policies[method]]), {
           samples: 1,
           stream: 'evaluate',
-          progress: (fraction) => report(0.35 + (0.5 * (i + fraction)) / policyNames.length, `lists of ${method}`),
+          progress: (fraction) =>
+            deps.progress(0.35 + (0.5 * (i + fraction)) / policyNames.length, `lists of ${method}`),
         });
         ranked[method] = await measurer.recall(queriesOf(lists[method]));
       }
@@ -92,7 +89,7 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
       );
       const scores = {} as Record<Judged, Score[]>;
       for (const method of judged) {
-        report(0.85, `rewards of ${method}`);
+        deps.progress(0.85, `rewards of ${method}`);
         scores[method] = (await measurer.rewards(lists[method])).flat();
       }
 

@@ -1,5 +1,5 @@
 /** Errors become Temporal failures here, and only here: what is retried, how often, and what the operator reads. */
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
 import { NewshoundError, RecallServerEnded } from '../lib/errors.ts';
 
 /** An error as it crosses from the compute process to its worker: JSON. */
@@ -65,7 +65,7 @@ export function withFailures<T extends object>(activities: T, call: () => string
         try {
           return await run(...args);
         } catch (error) {
-          if (error instanceof CancelledFailure || error instanceof TemporalFailure || isAbort(error)) throw error;
+          if (error instanceof TemporalFailure || isAbort(error)) throw error;
           throw toTemporalFailure(reportFailure(error), () => counted(call()));
         }
       },

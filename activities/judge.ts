@@ -12,8 +12,9 @@ export function openJudge(
   env: Readonly<Record<string, string | undefined>>,
 ): Judge {
   const apiKey = env['OPENAI_API_KEY'];
-  if (!apiKey) throw new ConfigError('judge.kind is openai, but OPENAI_API_KEY is not set');
-  if (settings.model === '') throw new ConfigError('judge.kind is openai, but judge.model is empty: name the model');
+  if (!apiKey) throw new ConfigError('teacher.judge.kind is openai, but OPENAI_API_KEY is not set');
+  if (settings.model === '')
+    throw new ConfigError('teacher.judge.kind is openai, but teacher.judge.model is empty: name the model');
   return createOpenAiJudge({
     baseUrl: env['OPENAI_BASE_URL'] || 'https://api.openai.com/v1',
     apiKey,

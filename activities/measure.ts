@@ -20,18 +20,13 @@ export function createMeasureActivities(deps: Deps): MeasureActivities {
   const { artifacts } = deps;
   const resources = createResources(artifacts);
 
-  const report = (fraction: number, message: string): void => {
-    deps.signal.throwIfAborted();
-    deps.progress(fraction, message);
-  };
-
   const bestOf = async (input: StageInput, measurer: Measurer): Promise<PerReaderRow[]> => {
     const counts = ascending(input.settings.measure.bestOf);
     const model = await resources.model(input.inputs.teacher);
     return bestOfRows(measurer, model, {
       counts,
       stream: STREAM,
-      progress: (fraction) => report(0.8 * fraction, 'lists of the teacher to choose from'),
+      progress: (fraction) => deps.progress(0.8 * fraction, 'lists of the teacher to choose from'),
     });
   };
 
@@ -41,7 +36,7 @@ export function createMeasureActivities(deps: Deps): MeasureActivities {
     const lists = await measurer.write(model, {
       samples: 1,
       stream: STREAM,
-      progress: (fraction) => report(0.9 * fraction, `lists of the ${method}`),
+      progress: (fraction) => deps.progress(0.9 * fraction, `lists of the ${method}`),
     });
     const metrics = measurer.judge(await measurer.recall(lists.map(([list]) => list.queries)));
     const rewards = await measurer.rewards(lists);

@@ -1,10 +1,10 @@
 /** The activities of the cpu queue. They run in the cpu worker itself. A stage adds its line here. */
-import type { Deps } from './deps.ts';
+import type { CpuDeps } from './deps.ts';
 import { createPaperActivities } from './paper.ts';
 import { createPromoteActivities } from './promote.ts';
 import { createScoreActivities } from './teacher.ts';
 
-export function cpuActivities(deps: Deps) {
+export function cpuActivities(deps: CpuDeps) {
   return {
     ...createScoreActivities(deps),
     ...createPromoteActivities(deps),

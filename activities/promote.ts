@@ -16,7 +16,7 @@ import { readPointer, servingPointer, swapPointer } from '../lib/store/pointers.
 import type { Ref } from '../lib/store/ref.ts';
 import type { Experiment } from '../lib/training/results.ts';
 import type { CurrentServing, DayResult, PromoteActivities } from '../workflows/activities.ts';
-import type { Deps } from './deps.ts';
+import type { CpuDeps } from './deps.ts';
 import { madeBy } from './made-by.ts';
 import { type ArmServer, createRecallServers } from './recall-servers.ts';
 import { createResources } from './resources.ts';
@@ -29,7 +29,7 @@ const DEPTH = 50;
 /** What every portal has; the paths of an arm without a student. */
 const plainPaths = ['popular', 'last_click'] as const satisfies RecallPath[];
 
-export function createPromoteActivities(deps: Deps): PromoteActivities {
+export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
   const { artifacts } = deps;
   const resources = createResources(artifacts);
   const servers = createRecallServers();

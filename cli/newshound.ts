@@ -86,7 +86,7 @@ program
 program
   .command('recommend')
   .description('a reader’s signals, the student’s queries, and the articles they recall')
-  .requiredOption('--reader <id>', 'whose')
+  .requiredOption('--reader <id>', 'id of the reader')
   .option('--pipeline <name>', 'of its last finished run', 'nightly')
   .option('--profile <name>', 'of that run; default: the pipeline’s own')
   .option('--articles <count>', 'how many', countOf, 10)
@@ -122,7 +122,7 @@ program
 program
   .command('revert')
   .description('serve again what was served before the last promotion')
-  .option('--to <version>', 'what was served then; default: the version before', countOf)
+  .option('--to <version>', 'version to serve again; default: the one before', countOf)
   .action(async ({ to }: { to?: number }) => {
     const { revert } = await import('./revert.ts');
     await print((artifacts) => revert(artifacts, to ?? null));
@@ -203,7 +203,7 @@ operator('reject', 'refuse the student of the A/B test that awaits a decision', 
 });
 operator('rollback', 'end the A/B test that runs, and keep what is served', 'promote', 'rollback');
 
-const stored = program.command('artifacts').description('what is stored');
+const stored = program.command('artifacts').description('look into the artifact store');
 
 stored
   .command('ls')

@@ -18,8 +18,6 @@ let current = 0;
 const activities: Record<string, ((...args: never[]) => Promise<unknown>) | undefined> = tensorActivities({
   ...sharedDeps(process.env),
   progress: (fraction, message) => send({ kind: 'progress', id: current, fraction, message }),
-  // A cancelled call ends with its process.
-  signal: new AbortController().signal,
 });
 
 process.on('message', (message: ToCompute) => void answer(message));

@@ -6,7 +6,7 @@ export function callOf({ workflowExecution, activityId }: Info): string {
   return `${workflowExecution?.runId} ${activityId}`;
 }
 
-/** What a heartbeat carries; `describeRun` shows it. */
+/** What a heartbeat carries; `cli/heartbeats.ts` shows it. */
 export interface Heartbeat {
   fraction: number;
   message: string;

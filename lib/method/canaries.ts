@@ -32,7 +32,7 @@ export async function checkCanaries(check: CanaryCheck): Promise<CanaryScores> {
   if (wrong.length > 0) {
     const figures = wrong.map((kind) => `${kind} ${scores[kind].toFixed(3)}`).join(', ');
     throw new JudgeError(
-      `the judge scores honest canary lists ${scores.honest.toFixed(3)}, not by ${check.margin} above: ${figures}. Training on it would teach the wrong thing; change the judge or its model, or lower judge.canaryMargin knowingly`,
+      `the judge scores honest canary lists ${scores.honest.toFixed(3)}, not by ${check.margin} above: ${figures}. Training on it would teach the wrong thing; change the judge or its model, or lower teacher.judge.canaryMargin knowingly`,
     );
   }
   return scores;

@@ -51,7 +51,7 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   const askOnce = async (item: JudgeItem): Promise<Judgement> => {
     if (spent >= tokenBudget) {
       throw new JudgeError(
-        `the judge's token budget of ${tokenBudget} is spent; raise judge.tokenBudget and run again (judgements so far are cached)`,
+        `the judge's token budget of ${tokenBudget} is spent; raise teacher.judge.tokenBudget and run again (judgements so far are cached)`,
       );
     }
     const question = questionOf(item);

@@ -25,8 +25,8 @@ export interface PaperRequest {
 }
 
 /**
- * The plan of one paper run. Where the hours do not suffice, it is made smaller in this order: seeds (the last first, down to one), test
- * readers (down to `paper.leastReaders`), optional arms (the last first). Throws ConfigError.
+ * The plan of one paper run. Where the hours do not suffice, it is made smaller in this order: seeds (the last first, down to two), test
+ * readers (down to `paper.leastReaders`), optional arms (the last first), and the second seed. Throws ConfigError.
  */
 export function createPaperPlan(config: Config, request: PaperRequest): PaperPlan {
   const spec = config.pipelines.get(PIPELINE);

@@ -84,7 +84,7 @@ function signed(difference: { mean: number; low: number; high: number }): Sectio
 export async function distillationSection({ evaluation }: ReportData): Promise<Section> {
   if (!evaluation) return html``;
   const rows = [
-    ['on-policy reverse KL', evaluation.distillation.on_policy],
+    ['on-policy', evaluation.distillation.on_policy],
     ['supervised on teacher lists', evaluation.distillation.supervised],
     ['none', evaluation.distillation.none],
   ] as const;

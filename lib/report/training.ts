@@ -17,7 +17,7 @@ const partNames: Record<string, string> = {
 export async function trainingSection({ teacherLog, studentLog }: ReportData): Promise<Section> {
   if (teacherLog.length === 0) return html``;
   const heldOut = series(teacherLog, { heldout_recall10: 'Recall@10', heldout_coverage: 'coverage' });
-  const share = rewardNames.map((part) => [partNames[part], ...lastAndFirst(teacherLog, `share_${part}`)]);
+  const share = rewardNames.map((part) => [partNames[part], ...firstAndLast(teacherLog, `share_${part}`)]);
   return html`<h2>Training the teacher</h2>
 <p class="soft">A rising reward alone proves nothing: beside it stand coverage and recall of held-out readers, whom training never sees.</p>
 ${raw(await curves(series(teacherLog, { reward: 'total reward' }), { x: 'round', y: 'mean reward of the sampled lists' }, 'Total reward by round'))}
@@ -29,18 +29,18 @@ ${table(['reward', 'first round', 'last round'], share)}
 ${table(
   ['metric', 'first round', 'last round'],
   [
-    ['queries a list', ...lastAndFirst(teacherLog, 'queries')],
-    ['tokens a list', ...lastAndFirst(teacherLog, 'length')],
-    ['share of lists cut at the limit', ...lastAndFirst(teacherLog, 'truncated')],
-    ['entropy, nats', ...lastAndFirst(teacherLog, 'entropy')],
-    ['KL to the start, nats a token', ...lastAndFirst(teacherLog, 'kl_start')],
-    ['ratios clipped', ...lastAndFirst(teacherLog, 'clipped')],
-    ['gradient norm', ...lastAndFirst(teacherLog, 'gradient_norm')],
-    ['groups without variance', ...lastAndFirst(teacherLog, 'zero_variance')],
-    ['tokens a second, update', ...lastAndFirst(teacherLog, 'tokens_per_second', 0)],
+    ['queries a list', ...firstAndLast(teacherLog, 'queries')],
+    ['tokens a list', ...firstAndLast(teacherLog, 'length')],
+    ['share of lists cut at the limit', ...firstAndLast(teacherLog, 'truncated')],
+    ['entropy, nats', ...firstAndLast(teacherLog, 'entropy')],
+    ['KL to the start, nats a token', ...firstAndLast(teacherLog, 'kl_start')],
+    ['ratios clipped', ...firstAndLast(teacherLog, 'clipped')],
+    ['gradient norm', ...firstAndLast(teacherLog, 'gradient_norm')],
+    ['groups without variance', ...firstAndLast(teacherLog, 'zero_variance')],
+    ['tokens a second, update', ...firstAndLast(teacherLog, 'tokens_per_second', 0)],
   ],
 )}
-${studentLog.length > 0 ? html`<h2>Training the student</h2>${raw(await curves(series(studentLog, { on_policy: 'reverse KL on its own lists', supervised: 'cross-entropy on teacher lists' }), { x: 'step', y: 'loss, nats a token' }, 'Distillation losses by step'))}` : ''}`;
+${studentLog.length > 0 ? html`<h2>Training the student</h2>${raw(await curves(series(studentLog, { on_policy: 'divergence from the teacher on its own lists', supervised: 'cross-entropy on teacher lists' }), { x: 'step', y: 'loss, nats a token' }, 'Distillation losses by step'))}` : ''}`;
 }
 
 function series(log: readonly LogRow[], names: Record<string, string>): CurvePoint[] {
@@ -49,7 +49,7 @@ function series(log: readonly LogRow[], names: Record<string, string>): CurvePoi
     .map((row) => ({ x: row.round, y: row.value, series: names[row.metric] }));
 }
 
-function lastAndFirst(log: readonly LogRow[], metric: string, digits = 3): [string, string] {
+function firstAndLast(log: readonly LogRow[], metric: string, digits = 3): [string, string] {
   const rows = log.filter((row) => row.metric === metric);
   if (rows.length === 0) return ['–', '–'];
   return [rows[0].value.toFixed(digits), rows[rows.length - 1].value.toFixed(digits)];

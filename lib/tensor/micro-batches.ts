@@ -75,7 +75,7 @@ export function machineMemory(): number {
 
 function tooLarge(step: StepBytes, limit: number, { tokens, targets }: PackedBatch): ConfigError {
   return new ConfigError(
-    `a step on one group at a time (room for ${tokens} tokens, ${targets} of them predicted) takes some ${gib(withMargin(step))} GiB, of which ${gib(step.held)} are parameters, moments and gradients; ${gib(limit)} GiB are allowed (memory.bytes, by default half of this machine's). Set memory.recompute to true or memory.targetsAtOnce to fewer targets, take fewer lists a group or shorter ones, a smaller model, or raise memory.bytes`,
+    `a step on one group at a time (room for ${tokens} tokens, ${targets} of them predicted) takes some ${gib(withMargin(step))} GiB, of which ${gib(step.held)} are parameters, moments and gradients; ${gib(limit)} GiB are allowed (by default half of this machine's). In the stage's memory settings (such as teacher.memory) set recompute to true, targetsAtOnce to fewer targets, or bytes to more; or take fewer lists a group or shorter ones, or a smaller model`,
   );
 }
 

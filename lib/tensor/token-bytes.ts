@@ -48,6 +48,6 @@ function spellingOf(decoder: string): (token: string) => Uint8Array | null {
   throw new CheckpointError({
     path: 'tokenizer.json',
     problem: 'what its tokens spell is not known: its decoder is neither byte-level nor SentencePiece',
-    remedy: 'Take a Llama or Qwen2 tokenizer, or set neither rollout.constrained nor rollout.stop',
+    remedy: 'Take a Llama or Qwen2 tokenizer, or set neither teacher.rollout.constrained nor teacher.rollout.stop',
   });
 }

@@ -13,7 +13,7 @@ export function checkPrompts(prompts: readonly Int32Array[], maxTokens: number, 
     checkIds(prompt, what, limits);
     if (prompt.length + maxTokens > limits.maxPositions) {
       throw new DataError(
-        `${what} has ${prompt.length} tokens and up to ${maxTokens} follow, the model has ${limits.maxPositions} positions. Lower rollout.maxPromptTokens or rollout.maxListTokens`,
+        `${what} has ${prompt.length} tokens and up to ${maxTokens} follow, the model has ${limits.maxPositions} positions. Lower teacher.rollout.maxPromptTokens or teacher.rollout.maxListTokens`,
       );
     }
   });
@@ -28,7 +28,7 @@ export function checkGroups(groups: readonly TokenGroup[], limits: TokenLimits):
       if (completion.length > 0) checkIds(completion, what, limits);
       if (prompt.length + completion.length > limits.maxPositions) {
         throw new DataError(
-          `${what} has ${completion.length} tokens after a prompt of ${prompt.length}, the model has ${limits.maxPositions} positions. Lower rollout.maxPromptTokens or rollout.maxListTokens`,
+          `${what} has ${completion.length} tokens after a prompt of ${prompt.length}, the model has ${limits.maxPositions} positions. Lower teacher.rollout.maxPromptTokens or teacher.rollout.maxListTokens`,
         );
       }
     });

@@ -31,8 +31,8 @@ describe('a paper run, profile tiny', { timeout: 1_200_000 }, () => {
   it('that was killed in one arm and stopped in the next goes on, and gives every claim a verdict on a page', async () => {
     const stopped = newshound(home, tiny);
     await printed(stopped, /without_cov-2026-1 running/);
-    const compute = pidsOf(home)['compute process'];
-    if (compute !== undefined) process.kill(compute, 'SIGKILL');
+    await expect.poll(() => pidsOf(home)['compute process'], { timeout: 60_000 }).toBeDefined();
+    process.kill(pidsOf(home)['compute process'], 'SIGKILL');
     await printed(stopped, /size_s-2026-1 running/);
     stopped.process.kill('SIGINT');
     expect(await stopped.ended, stopped.output()).not.toBe(0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createCleanActivities } from '../../activities/clean.ts';
-import type { Deps } from '../../activities/deps.ts';
+import type { CpuDeps } from '../../activities/deps.ts';
 import { createIndexActivities } from '../../activities/index.ts';
 import { saveModel } from '../../activities/models.ts';
 import { createPromoteActivities } from '../../activities/promote.ts';
@@ -38,7 +38,7 @@ const folder = mkdtempSync(join(tmpdir(), 'newshound-promote-'));
 Object.assign(process.env, inject('serversEnv'), { NEWSHOUND_STATE: folder, NEWSHOUND_THREADS: '1' });
 
 const artifacts = createArtifacts({ ...createS3(process.env), cacheFolder: join(folder, 'cache') });
-const deps: Deps = {
+const deps: CpuDeps = {
   artifacts,
   progress: () => undefined,
   threads: 1,

@@ -163,12 +163,22 @@ describe('the embedded world', () => {
     }
   });
 
-  it('draws a reader most to what the oracle names', () => {
-    const [top] = world.interests('reader-test-00003');
+  it('draws readers most to what the oracle names', () => {
+    const texts = new Map(tables.articles.map((one) => [one.article_id, `${one.title} ${one.abstract}`.toLowerCase()]));
     const ids = tables.pool.filter(({ split }) => split === 'test').map(({ article_id }) => article_id);
-    const pull = world.affinity('reader-test-00003', ids);
-    expect(pull.every((value) => value >= 0 && Number.isFinite(value))).toBe(true);
-    expect(top.weight).toBeGreaterThan(0);
+    const pulls = { named: [] as number[], others: [] as number[] };
+    for (const { reader_id } of tables.examples.filter(({ split }) => split === 'test').slice(0, 30)) {
+      const queries = world.interests(reader_id).map(({ query }) => query.toLowerCase().split(' '));
+      world.affinity(reader_id, ids).forEach((pull, i) => {
+        const text = texts.get(ids[i]) ?? '';
+        const isNamed = queries.some((words) => words.every((word) => text.includes(word)));
+        pulls[isNamed ? 'named' : 'others'].push(pull);
+      });
+    }
+    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect([...pulls.named, ...pulls.others].every((pull) => pull >= 0 && Number.isFinite(pull))).toBe(true);
+    expect(pulls.named.length).toBeGreaterThan(10);
+    expect(mean(pulls.named)).toBeGreaterThan(10 * mean(pulls.others));
     expect(() => world.affinity('nobody', ids)).toThrow(/no "nobody"/);
     expect(() => world.affinity('reader-test-00003', ['nothing'])).toThrow(/no "nothing"/);
   });
