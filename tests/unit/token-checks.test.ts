@@ -42,7 +42,7 @@ describe('a decoder', () => {
     [
       'a prompt that leaves no room for its lists',
       [new Int32Array(99).fill(5)],
-      /prompt 0 has 99 tokens and up to 30 follow, the model has 128 positions\. Lower rollout\.maxPromptTokens/,
+      /prompt 0 has 99 tokens and up to 30 follow, the model has 128 positions\. Lower teacher\.rollout\.maxPromptTokens/,
     ],
   ])('refuses %s', async (_, prompts, message) => {
     const error: unknown = await generate({ prompts }).catch((reason: unknown) => reason);
