@@ -34,7 +34,7 @@ export async function startRun(client: Client, plan: Plan | PaperPlan, say: Say)
     say.line(`Going on with the run that was under way (workflow ${id})`);
     return id;
   }
-  const scheduled = await scheduledRun(client, plan, id);
+  const scheduled = await scheduledRun(client, id);
   if (scheduled !== null)
     throw new RunFailed(
       `a run that its schedule began is under way (workflow ${scheduled}). Let it end (newshound up goes on with it, newshound status shows it), or end it in the Temporal UI: two at once would take the tensor worker from each other`,
@@ -106,15 +106,10 @@ async function runningPlan(handle: WorkflowHandle): Promise<string | null> {
   }
 }
 
-/** A schedule's runs have the time in their ids, so that the server does not see two of a pipeline. */
-async function scheduledRun(
-  client: Client,
-  { pipeline, profile }: Plan | PaperPlan,
-  id: string,
-): Promise<string | null> {
-  const query = `NewshoundPipeline = "${pipeline}" AND NewshoundProfile = "${profile}" AND ExecutionStatus = "Running"`;
-  for await (const { workflowId: other } of client.workflow.list({ query }))
-    if (/^-\d{4}-\d\d-\d\dT/.test(other.slice(id.length)) && other.startsWith(id) && !other.includes('/')) return other;
+/** A schedule has the id of its pipeline's workflow. Its runs have the time in theirs, so that the server does not see two of a pipeline. */
+async function scheduledRun(client: Client, id: string): Promise<string | null> {
+  const query = `TemporalScheduledById = "${id}" AND ExecutionStatus = "Running"`;
+  for await (const { workflowId: other } of client.workflow.list({ query })) return other;
   return null;
 }
 

@@ -5,7 +5,11 @@ import type { RunResult } from '../lib/pipeline/plan.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 
 /** Copies queries.arrow, queries.parquet and student/ into `folder`, over what is there. False when the run published nothing. */
-export async function copyPublished(artifacts: Artifacts, { outputs }: RunResult, folder: string): Promise<boolean> {
+export async function copyPublished(
+  artifacts: Artifacts,
+  { outputs }: Pick<RunResult, 'outputs'>,
+  folder: string,
+): Promise<boolean> {
   const published = outputs['published'];
   if (published === undefined) return false;
   const source = await artifacts.folder(published);

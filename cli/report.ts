@@ -14,7 +14,6 @@ import type { Artifacts } from '../lib/store/artifacts.ts';
 
 /** What the run itself cannot know. */
 export interface Measured {
-  source: SourceSettings;
   peakRssMb: number;
   /** Share of the wall time that Temporal and the store took. */
   orchestrationShare: number;
@@ -37,7 +36,7 @@ export async function collectReport(artifacts: Artifacts, result: RunResult, mea
     pipeline: result.pipeline,
     profile: result.profile,
     seed: result.seed,
-    source: sourceName(measured.source),
+    source: sourceName(result.source),
     stages: result.steps.map(({ name, status, startedAt, endedAt, headline }) => ({
       name,
       status,

@@ -2,11 +2,8 @@
 import { loadConfig, createPlan } from '../lib/pipeline/config.ts';
 import { outFolder, stateFolder } from '../infra/environment.ts';
 import { storageSeconds } from '../workers/storage-clock.ts';
-import { orchestrationSeconds } from './overhead.ts';
-import { copyPublished } from './published.ts';
-import { collectReport, writeReport } from './report.ts';
 import { resultLines } from './results.ts';
-import { openArtifacts } from './store.ts';
+import { keepResults } from './run-results.ts';
 import { spoken } from '../infra/say.ts';
 import type { Display } from './display.ts';
 import { keepDurations, lastDurations } from './durations.ts';
@@ -41,22 +38,13 @@ export async function run(pipeline: string, options: RunOptions, display: Displa
     display.end();
     keepDurations(state, result);
 
-    const overhead = (await orchestrationSeconds(work.client, id)) + storageSeconds(state) - storageBefore;
-    const artifacts = openArtifacts(work.env);
-    const data = await collectReport(artifacts, result, {
-      source: plan.settings.source,
-      peakRssMb: work.memory?.peakMb() ?? 0,
-      orchestrationShare: Math.min(1, overhead / result.seconds),
-    });
-    const out = outFolder(process.env);
-    const files = await writeReport(data, out);
-    const hasPublished = await copyPublished(artifacts, result, out);
+    const { data, files, hasPublished } = await keepResults(work, id, result, storageBefore);
     for (const line of ['', ...resultLines(data), '']) display.line(line);
     const memory = data.peakRssMb === 0 ? '' : `, ${data.peakRssMb} MB at most for all processes together`;
     display.line(`Done in ${spoken(result.seconds)}${memory}; ${timeSpent(data)}`);
     display.line(`Report: ${files.page}`);
     display.line(`Figures: ${files.summary}`);
-    if (hasPublished) display.line(`Queries and student: ${out}`);
+    if (hasPublished) display.line(`Queries and student: ${outFolder(process.env)}`);
     if (work.uiUrl !== null) display.line(`History: ${work.uiUrl} while newshound runs (newshound up)`);
   });
 }

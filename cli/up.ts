@@ -4,23 +4,55 @@ import { stateFolder } from '../infra/environment.ts';
 import { lockHolder } from '../infra/lock.ts';
 import type { Say } from '../infra/say.ts';
 import { lockPath } from '../infra/session.ts';
+import type { RunResult } from '../lib/pipeline/plan.ts';
+import { storageSeconds } from '../workers/storage-clock.ts';
 import { workerNames } from '../workers/supervisor.ts';
 import { Interrupted } from './interrupted.ts';
-import { keepingUp, withWork } from './work.ts';
+import { keepResults } from './run-results.ts';
+import { keepingUp, type Work, withWork } from './work.ts';
 
 /** Keeps servers and workers running until a signal; schedules fire, and runs started elsewhere are worked on. */
 export async function up(say: Say): Promise<void> {
   try {
-    await withWork({ doing: keepingUp, say, workers: workerNames, join: 'none' }, async ({ stopped, uiUrl }) => {
-      say.line(
-        `Up: ${workerNames.join(', ')} workers wait for work${uiUrl === null ? '' : `; watch them at ${uiUrl}`}. Ctrl-C ends everything`,
-      );
-      await new Promise<void>((_, reject) =>
-        stopped.addEventListener('abort', () => reject(stopped.reason), { once: true }),
-      );
-    });
+    await withWork(
+      { doing: keepingUp, say, workers: workerNames, join: 'none' },
+      async ({ client, env, memory, stopped, uiUrl }) => {
+        say.line(
+          `Up: ${workerNames.join(', ')} workers wait for work${uiUrl === null ? '' : `; watch them at ${uiUrl}`}. Ctrl-C ends everything`,
+        );
+        await keepScheduled({ client, env, memory, stopped }, say);
+        throw stopped.reason;
+      },
+    );
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
+  }
+}
+
+/** Between two looks at what schedules have started and ended. */
+const LOOK_MS = 5_000;
+
+/** Nobody waits for a scheduled run: what it found is written here, as `newshound run` does for its own. Until `stopped`. */
+async function keepScheduled(work: Pick<Work, 'client' | 'env' | 'memory' | 'stopped'>, say: Say): Promise<void> {
+  const since = new Date().toISOString();
+  const kept = new Set<string>();
+  let storage = storageSeconds(stateFolder(process.env));
+  const query = `WorkflowType = "pipeline" AND TemporalScheduledById IS NOT NULL AND ExecutionStatus = "Completed" AND CloseTime > "${since}"`;
+  while (!work.stopped.aborted) {
+    try {
+      for await (const { workflowId } of work.client.workflow.list({ query })) {
+        if (kept.has(workflowId)) continue;
+        kept.add(workflowId);
+        const result = (await work.client.workflow.getHandle(workflowId).result()) as RunResult;
+        const { files } = await keepResults(work, workflowId, result, storage);
+        storage = storageSeconds(stateFolder(process.env));
+        say.line(`Scheduled run ${workflowId} has ended; report: ${files.page}`);
+      }
+    } catch (error) {
+      // The server may be on its way back, the disk full: the next run gets its turn all the same.
+      if (!work.stopped.aborted) say.line(`Scheduled runs: ${(error as Error).message}`);
+    }
+    await delay(LOOK_MS, undefined, { signal: work.stopped }).catch(() => undefined);
   }
 }
 

@@ -52,6 +52,7 @@ export async function paper(plan: PaperPlan): Promise<RunResult> {
     pipeline: plan.pipeline,
     profile: plan.profile,
     seed: plan.seed,
+    source: plan.source,
     seconds: (Date.now() - workflowInfo().startTime.getTime()) / 1000,
     steps: Object.values(board.states).map((state) => ({ ...state, facts: {} })),
     outputs,

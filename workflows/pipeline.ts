@@ -53,7 +53,17 @@ export async function pipeline(plan: Plan): Promise<RunResult> {
   const outputs = Object.assign({}, ...states.map((state) => state.outputs)) as Record<string, Ref>;
   await control('keep the run').recordRun({ pipeline: plan.pipeline, profile: plan.profile, run, outputs });
   const seconds = (Date.now() - workflowInfo().startTime.getTime()) / 1000;
-  return { run, pipeline: plan.pipeline, profile: plan.profile, seed: plan.seed, seconds, steps: states, outputs };
+  const { source } = plan.settings;
+  return {
+    run,
+    pipeline: plan.pipeline,
+    profile: plan.profile,
+    seed: plan.seed,
+    source,
+    seconds,
+    steps: states,
+    outputs,
+  };
 }
 
 async function runSteps(

@@ -1,6 +1,6 @@
 /** What a run is asked to do: a pipeline of pipelines.yaml with its profile's settings filled in. Plain JSON; the workflow's input. */
 import type { Ref } from '../store/ref.ts';
-import type { Settings } from './stage-settings.ts';
+import type { Settings, SourceSettings } from './stage-settings.ts';
 import type { Json, StageName } from './stages.ts';
 
 /** A fact that decides whether a step runs: of an earlier step (`evaluate.passed`) or of the settings (`settings.clean.enabled`). */
@@ -79,6 +79,7 @@ export interface RunResult {
   pipeline: string;
   profile: string;
   seed: number;
+  source: SourceSettings;
   seconds: number;
   steps: StepState[];
   outputs: Record<string, Ref>;

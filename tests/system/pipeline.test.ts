@@ -1,8 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
+import { temporalConnection } from '../../infra/environment.ts';
 import { processStart } from '../../infra/processes.ts';
+import { readRunning } from '../../infra/running.ts';
 import { Random } from '../../lib/random.ts';
 import { type Home, newHome, newshound, pidsOf, type Summary, summaryOf } from './command.ts';
 
@@ -103,6 +106,29 @@ describe('the nightly pipeline, profile tiny', () => {
     const reused = stages.filter(({ cached }) => cached).map(({ name }) => name);
     expect(reused).toEqual(decided ? allStages : allStages.filter((name) => name !== 'promote' && name !== 'publish'));
     expect(digests).toEqual(first.digests);
+  });
+
+  it('by its schedule leaves its results where a run by hand does', async () => {
+    const up = newshound(home, ['up']);
+    await expect.poll(() => up.output(), { timeout: 120_000 }).toContain('Ctrl-C ends everything');
+    const scheduled = newshound(home, ['schedule', 'nightly', '--profile', 'tiny']);
+    expect(await scheduled.ended, scheduled.output()).toBe(0);
+    rmSync(join(home.out, 'summary.json'));
+    rmSync(join(home.out, 'queries.arrow'));
+
+    const { namespace, connection: address } = temporalConnection(readRunning(home.state)?.env ?? {});
+    const connection = await Connection.connect(address);
+    const client = new Client({ connection, namespace });
+    await client.schedule.getHandle('newshound-nightly-tiny').trigger();
+    await expect
+      .poll(() => up.output(), { timeout: 240_000 })
+      .toMatch(/Scheduled run newshound-nightly-tiny.* has ended/);
+    await connection.close();
+    expect(summaryOf(home).digests).toEqual(first.digests);
+    expect(existsSync(join(home.out, 'queries.arrow'))).toBe(true);
+    const down = newshound(home, ['down']);
+    expect(await down.ended).toBe(0);
+    expect(await up.ended, up.output()).toBe(0);
   });
 
   it('with another setting runs again what depends on it, and nothing else', async () => {

@@ -262,16 +262,7 @@ describe('publishing', () => {
       inputOf('publish', { ...inputs, studentLog, evaluation }),
     );
     const out = join(folder, 'out');
-    const result = {
-      run: 'r',
-      pipeline: 'p',
-      profile: 'p',
-      seed: 1,
-      seconds: 1,
-      steps: [],
-      outputs: output.outputs,
-    };
-    expect(await copyPublished(artifacts, result, out)).toBe(true);
+    expect(await copyPublished(artifacts, output, out)).toBe(true);
 
     const rows = rowsOf<{ reader_id: string; queries: string[] }>(
       schemas.queries,
