@@ -1,5 +1,6 @@
 /** student: on-policy distillation of the teacher, and beside it supervised distillation on the teacher's lists. */
 import { createHash } from 'node:crypto';
+import { grow } from '../lib/data/dataset.ts';
 import type { LogRow, Reader, RolloutRow } from '../lib/data/rows.ts';
 import { CheckpointError, NumericsError } from '../lib/errors.ts';
 import { promptOf } from '../lib/method/prompt.ts';
@@ -180,17 +181,19 @@ export function createStudentActivities(deps: Deps): StudentActivities {
         const { temperature } = teacher.rollout;
         const learner = await createSupervised(model, { temperature, ...learnerSettings(input, threads) });
         const batch = student.readers * student.group;
+        // Lists of one reader share the array, and so are learnt behind one prompt.
+        const prompts = new Map<string, Int32Array>();
+        const promptOfReader = (id: string): Int32Array =>
+          grow(prompts, id, () =>
+            promptOf(byId.get(id)?.signals ?? [], model.tokenizer, teacher.rollout.maxPromptTokens),
+          );
         return {
           model,
           learner,
           take: (step) =>
             learner.step(
               Array.from({ length: batch }, (_, i) => rows[(step * batch + i) % rows.length]).map((row) => ({
-                prompt: promptOf(
-                  byId.get(row.reader_id)?.signals ?? [],
-                  model.tokenizer,
-                  teacher.rollout.maxPromptTokens,
-                ),
+                prompt: promptOfReader(row.reader_id),
                 completion: Int32Array.from(row.tokens),
               })),
               rateAt(input, step),
@@ -252,11 +255,16 @@ function learnerSettings({ settings: { student } }: StageInput, threads: number)
   };
 }
 
+/** What decides which id stands for what: end and chat tokens of many families are among the added ones alone. */
+function idsOf(file: { model?: unknown; added_tokens?: readonly { id: number; content: string }[] }): unknown {
+  return [file.model, (file.added_tokens ?? []).map(({ id, content }) => [id, content])];
+}
+
 /** Distillation compares probabilities token by token: the tables must be the same. Throws CheckpointError. */
 function checkTokenizers(student: LanguageModel, teacher: LanguageModel): void {
   const digest = ({ tokenizer }: LanguageModel): string =>
     createHash('sha256')
-      .update(JSON.stringify((tokenizer.files.tokenizer as { model?: unknown }).model))
+      .update(JSON.stringify(idsOf(tokenizer.files.tokenizer)))
       .digest('hex');
   if (digest(student) === digest(teacher)) return;
   throw new CheckpointError({

@@ -1,6 +1,6 @@
 /**
  * The list format as a constraint on sampling: at each place of a list, the tokens from which a list that holds the format can still be
- * reached (prompt.ts, `parseList`), within the tokens that are left. A little narrower than the format: the only white space is the space and the
+ * reached (prompt.ts, `parseList`), within the tokens that are left. A little narrower than the format: the only white space is one space and the
  * line break, and `<` and `[`, with which special tokens are spelled, are not offered. A little wider in one thing: it does not count a line
  * said again once.
  */
@@ -35,7 +35,10 @@ export function listFormat(tokenizer: Tokenizer): Place {
 function formatOf(tokenizer: Tokenizer): Place {
   const { stopIds, vocabularySize } = tokenizer;
   const bytes = tokenBytes(tokenizer);
-  const longest = bytes.reduce((most, one) => Math.max(most, one?.length ?? 0), 0);
+  // Of the tokens that may stand somewhere: some vocabularies have one of a hundred spaces.
+  const isPossible = (token: Uint8Array): boolean =>
+    [beginning, { ...beginning, words: 1, inWord: true, characters: 1 }].some((state) => after(state, token) !== null);
+  const longest = bytes.reduce((most, one) => Math.max(most, one && isPossible(one) ? one.length : 0), 0);
   const masks = new Map<string, Uint8Array>();
   const places = new Map<string, Place>();
 
@@ -117,7 +120,7 @@ function after(state: State, bytes: Uint8Array): State | null {
       inWord = false;
     } else {
       const isSpace = byte === space;
-      if (byte < space || refusedAscii.has(byte)) return null;
+      if (byte < space || refusedAscii.has(byte) || (isSpace && !inWord && characters > 0)) return null;
       if (byte >= 0x80) {
         pending = [byte];
         if (!leadsSomewhere(pending)) return null;
@@ -126,8 +129,7 @@ function after(state: State, bytes: Uint8Array): State | null {
       characters += byte >= 0xf0 ? 2 : 1;
       if (!isSpace && !inWord) words++;
       inWord = !isSpace;
-      // A line of spaces keeps room for a word.
-      if (words > LINE_WORDS.most || characters > MAX_QUERY_CHARACTERS - (words === 0 ? 1 : 0)) return null;
+      if (words > LINE_WORDS.most || characters > MAX_QUERY_CHARACTERS) return null;
     }
   }
   return { lines, words, inWord, characters, pending };

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { CheckpointError } from '../errors.ts';
-import { checkProviders, executionProviders } from '../tensor/execution-providers.ts';
+import { checkProviders, executionProviders, sessionConfiguration } from '../tensor/execution-providers.ts';
 import { openTokenizer } from '../tensor/tokenizer.ts';
 import { normalise } from './bag-embedder.ts';
 import type { Embedder } from './embedder.ts';
@@ -23,7 +23,10 @@ export async function openOnnxEmbedder(folder: string): Promise<Embedder> {
   const tokenizer = openTokenizer(folder);
   const providers = executionProviders();
   await checkProviders(providers);
-  const session = await InferenceSession.create(path, { executionProviders: providers });
+  const session = await InferenceSession.create(path, {
+    executionProviders: providers,
+    extra: sessionConfiguration(),
+  });
   const inputs = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids'];
   const foreign = session.inputNames.filter((name) => !inputs.includes(name));
   if (foreign.length > 0)

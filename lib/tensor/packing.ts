@@ -76,13 +76,13 @@ export function packGroups(groups: readonly TokenGroup[], tokens: number): Packe
     ),
     promptLength: onGrid(
       longest(({ prompt, completions: [only] }) => prompt.length + (isShared ? 0 : (only?.length ?? 0))),
-      BLOCK_STEP,
+      PROMPT_STEP,
     ),
     lists: isShared ? longest(({ completions }) => completions.length) : 0,
     listLength: isShared
       ? onGrid(
           longest(({ completions }) => Math.max(1, ...completions.map(({ length }) => length))),
-          BLOCK_STEP,
+          LIST_STEP,
         )
       : 0,
   };
@@ -90,7 +90,9 @@ export function packGroups(groups: readonly TokenGroup[], tokens: number): Packe
 }
 
 const TOKEN_STEP = 64;
-const BLOCK_STEP = 16;
+/** Of prompts, coarse: padding costs attention alone, and every other length is another graph to compile. */
+const PROMPT_STEP = 64;
+const LIST_STEP = 16;
 
 /** The next of 1, 2, 3 … 16, 18, 20 … 32, 36 … units: never more than an eighth too large. */
 export function onGrid(value: number, unit: number): number {

@@ -1,6 +1,6 @@
 /** Compiled graphs, run by ONNX Runtime. A run blocks the thread that calls it for its whole length. */
 import * as ort from 'onnxruntime-node';
-import { checkProviders, executionProviders, threadsSpin } from './execution-providers.ts';
+import { checkProviders, executionProviders, sessionConfiguration } from './execution-providers.ts';
 import { type Dtype, sizeOf, type Tensor, type TensorData } from './graph.ts';
 import { type Bindings, type OnnxModel, type Port, toOnnx } from './onnx.ts';
 
@@ -52,7 +52,7 @@ export async function openModel(model: OnnxModel, settings: Omit<SessionSettings
     enableCpuMemArena: arena,
     enableMemPattern: arena,
     logSeverityLevel: 3,
-    extra: { session: { 'intra_op.allow_spinning': threadsSpin() ? '1' : '0' } },
+    extra: sessionConfiguration(),
   });
   return {
     inputs: model.inputs,

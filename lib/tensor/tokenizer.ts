@@ -166,7 +166,10 @@ const byteLevelWords = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{
 function plainEncoder(tokenizer: object, path: string): (text: string) => number[] {
   const { normalizer, pre_tokenizer: splitter } = tokenizer as TokenizerParts;
   const library = libraryOf(withoutSpecials(tokenizer), path);
-  const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  // What stands in the place of Unigram's specials is spelt with this character.
+  const isUnigram = Array.isArray((tokenizer as TokenizerParts).model?.vocab);
+  const encode = (text: string): number[] =>
+    library.encode(isUnigram ? text.replaceAll('\u0000', '\uFFFD') : text, { add_special_tokens: false }).ids;
   const cutsWords = splitter?.type === 'ByteLevel' && !splitter.add_prefix_space && splitter.use_regex !== false;
   if (normalizer || !cutsWords) return encode;
   const remembered = new Map<string, number[]>();
@@ -206,7 +209,7 @@ function withoutSpecials(tokenizer: object): object {
         ),
       },
     };
-  if (model?.type !== 'BPE' || !model.vocab) return plain;
+  if (!model?.vocab) return plain;
   const spells = (merge: string | [string, string]): string =>
     typeof merge === 'string' ? merge.replace(' ', '') : merge.join('');
   return {

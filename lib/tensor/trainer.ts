@@ -57,6 +57,9 @@ export interface Trainer {
   release(): Promise<void>;
 }
 
+/** Compiled at the same time: batches of lists of all lengths have some dozens, and compiling one takes as long as a tenth of a step. */
+const SHAPES = 32;
+
 const lossName = 'loss';
 const gradientName = (parameter: string): string => `gradient of ${parameter}`;
 const metricName = (metric: string): string => `metric ${metric}`;
@@ -79,8 +82,8 @@ export function createTrainer({ parameters, loss, constants, adamw, threads }: T
     );
     return { ...flatten(traced), ...Object.fromEntries(grads.map((grad, i) => [gradientName(names[i]), grad])) };
   };
-  const forward = createComputation({ parameters: known, threads, trace: traceLoss });
-  const backward = createComputation({ parameters: known, threads, trace: traceGradients });
+  const forward = createComputation({ parameters: known, threads, trace: traceLoss, cache: SHAPES });
+  const backward = createComputation({ parameters: known, threads, trace: traceGradients, cache: SHAPES });
 
   const differentiate = async (feeds: Feeds) => {
     const values = await backward.run(feeds);

@@ -63,6 +63,39 @@ describe('a tokenizer', () => {
     expect(tokenizer.decode([])).toBe('');
   });
 
+  it.each([
+    [
+      'word level',
+      { type: 'WordLevel', unk_token: '[UNK]', vocab: { '[UNK]': 0, '<end>': 1, hello: 2 } },
+      'hello <end> hello',
+    ],
+    [
+      'Unigram',
+      {
+        type: 'Unigram',
+        unk_id: 0,
+        vocab: [
+          ['<unk>', 0],
+          ['<end>', 0],
+          ['h', -1],
+          ['\u2581', -1],
+        ],
+      },
+      'h\u00001\u0000h <end>',
+    ],
+  ])('finds no special token in text by %s', (_, model, text) => {
+    const of = openTokenizer({
+      model,
+      normalizer: null,
+      pre_tokenizer: { type: 'WhitespaceSplit' },
+      post_processor: null,
+      decoder: null,
+      added_tokens: [{ id: 1, content: '<end>', special: true }],
+    });
+    expect(of.encodeWithSpecials('<end>')).toContain(1);
+    expect(of.encodeText(text)).not.toContain(1);
+  });
+
   it('does not find special tokens through merges or a vocabulary that holds them', () => {
     const sly = structuredClone(json);
     sly.model.vocab['<|'] = 998;
