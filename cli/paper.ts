@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { outFolder, stateFolder } from '../infra/environment.ts';
 import { spoken } from '../infra/say.ts';
+import { ConfigError } from '../lib/errors.ts';
 import { loadConfig } from '../lib/pipeline/config.ts';
 import type { PaperPlan } from '../lib/pipeline/paper.ts';
 import { createPaperPlan, expectedSeconds } from '../lib/pipeline/paper-plan.ts';
@@ -10,6 +11,7 @@ import type { PaperFigures } from '../lib/report/paper/figures.ts';
 import { renderPaperPage } from '../lib/report/paper/page.ts';
 import { paperPlots } from '../lib/report/paper/plots.ts';
 import type { Ref } from '../lib/store/ref.ts';
+import { baseModels } from '../lib/training/base-models.ts';
 import { workerNames } from '../workers/supervisor.ts';
 import type { Display } from './display.ts';
 import { keepDurations, lastDurations } from './durations.ts';
@@ -36,6 +38,11 @@ export async function paper(options: PaperOptions, display: Display): Promise<vo
     profile: options.profile,
     set: [...options.set, ...hours],
   });
+  const taught = plan.lanes.find(({ world }) => world !== null && baseModels.worlds.includes(world));
+  if (taught !== undefined)
+    throw new ConfigError(
+      `paper.worlds: base models were trained on world ${taught.world}, what is measured there confirms nothing. Take other worlds`,
+    );
   for (const arm of plan.arms) checkQueues(arm.plan, options.workers ? workerNames : []);
   const isOwn = options.profile === null && options.set.length === 0 && options.hours === null;
   const state = stateFolder(process.env);

@@ -181,6 +181,12 @@ describe('newshound', () => {
     expect(readdirSync(cwd)).toEqual(['pipelines.yaml']);
   });
 
+  it('refuses to test claims on a world that the base models were trained on', async () => {
+    const { code, err } = await newshound(root, 'paper', '--set', 'paper.worlds=[2028,101]');
+    expect(code).toBe(1);
+    expect(err).toMatch(/^newshound: paper\.worlds: base models were trained on world 101,.*\n$/);
+  });
+
   it('refuses to run twice in one folder, naming the one that runs, and touches nothing', async () => {
     const cwd = mkdtempSync(join(folder, 'twice-'));
     writeFileSync(

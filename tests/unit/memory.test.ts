@@ -73,6 +73,15 @@ describe('the memory of a run', () => {
       }
     },
   );
+
+  it.runIf(existsSync('/proc/self/status'))('does not grow with their number', { timeout: 900_000 }, async () => {
+    const peakOf = async (groups: number): Promise<number> => {
+      const script = join(import.meta.dirname, 'scoring-process.ts');
+      const env = { ...process.env, ...allocatorEnvironment };
+      return Number((await promisify(execFile)(process.execPath, [script, String(groups)], { env })).stdout);
+    };
+    expect(await peakOf(48)).toBeLessThan((await peakOf(2)) + 2 ** 26);
+  });
 });
 
 describe('a step', () => {
