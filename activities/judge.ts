@@ -2,7 +2,7 @@
 import { ConfigError } from '../lib/errors.ts';
 import type { Judge, Judgement } from '../lib/method/judge.ts';
 import { createOpenAiJudge } from '../lib/method/openai-judge.ts';
-import type { JudgeSettings } from '../lib/pipeline/stage-settings.ts';
+import type { JudgeSettings } from '../lib/pipeline/policy-settings.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 
 /** Reads OPENAI_BASE_URL and OPENAI_API_KEY. Throws ConfigError. */

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../lib/errors.ts';
-import type { RolloutSettings } from '../lib/pipeline/stage-settings.ts';
+import type { RolloutSettings } from '../lib/pipeline/policy-settings.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
 import { type LanguageModel, loadLanguageModel, saveLanguageModel } from '../lib/tensor/language-model.ts';

@@ -2,7 +2,7 @@
 import type { CpuDeps } from './deps.ts';
 import { createPaperActivities } from './paper.ts';
 import { createPromoteActivities } from './promote.ts';
-import { createScoreActivities } from './teacher.ts';
+import { createScoreActivities } from './score.ts';
 
 export function cpuActivities(deps: CpuDeps) {
   return {

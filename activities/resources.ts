@@ -4,7 +4,7 @@ import type { Split } from '../lib/data/rows.ts';
 import type { Judge } from '../lib/method/judge.ts';
 import { createLocalJudge } from '../lib/method/local-judge.ts';
 import { corpusStatistics } from '../lib/method/rubric.ts';
-import type { JudgeSettings } from '../lib/pipeline/stage-settings.ts';
+import type { JudgeSettings } from '../lib/pipeline/policy-settings.ts';
 import { type AnnIndex, openIndex } from '../lib/retrieval/ann.ts';
 import { type Embedder, openEmbedder } from '../lib/retrieval/embedder.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';

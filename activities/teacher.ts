@@ -1,5 +1,5 @@
 /** Dr. GRPO in rounds: rollout, score, update. State after a round is a pure function of the state before and the stored batch. */
-import type { Reader, RolloutRow, ScoreRow } from '../lib/data/rows.ts';
+import type { RolloutRow, ScoreRow } from '../lib/data/rows.ts';
 import { NumericsError } from '../lib/errors.ts';
 import { checkCanaries } from '../lib/method/canaries.ts';
 import { meanMetrics } from '../lib/method/metrics.ts';
@@ -12,19 +12,19 @@ import { createPolicyLearner, logprobs, type PolicyLearner, type ScoredGroup } f
 import { linearRate, roundBatch } from '../lib/training/batch.ts';
 import { writeLists } from '../lib/training/lists.ts';
 import { readersOfRound, shardOf } from '../lib/training/order.ts';
-import { meanScores, scoreLists } from '../lib/training/scoring.ts';
-import type { Batch, ScoreActivities, TeacherActivities, TeacherState } from '../workflows/activities.ts';
+import { meanScores } from '../lib/training/scoring.ts';
+import type { Batch, TeacherActivities, TeacherState } from '../workflows/activities.ts';
 import type { Deps } from './deps.ts';
 import { loadLearner, saveLearner } from './learners.ts';
 import { madeBy } from './made-by.ts';
 import { createMeasurer } from './measurer.ts';
 import { saveModel } from './models.ts';
 import { createResources, type Resources } from './resources.ts';
+import { canaryReaders } from './score.ts';
 import { logRows, readRows, rolloutRow, writeRows } from './tables.ts';
 
 /** Readers of the round on which the policy's distance from its start is measured. */
 const KL_READERS = 4;
-const CANARY_READERS = 16;
 
 /** The learner that this process has in memory, and whose round it is at. */
 interface Held {
@@ -230,54 +230,6 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     if (logs.length === 1) return logs[0];
     return writeRows(artifacts, 'log', await readRows(artifacts, 'log', logs), madeBy(input));
   }
-}
-
-/** Scores stored rollouts: encoder, index and judge, no tensors of the policy. */
-export function createScoreActivities(deps: Deps): ScoreActivities {
-  const { artifacts } = deps;
-  const resources = createResources(artifacts);
-  return {
-    async score({ input, rollouts, round, shard }) {
-      const { teacher } = input.settings;
-      const dataset = await resources.dataset(input.inputs.cleaned);
-      const embedder = await resources.embedder(input.inputs.encoder);
-      const judge = await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder);
-      const rows = await readRows(artifacts, 'rollouts', [rollouts]);
-      const byId = new Map(dataset.readers('train').map((reader) => [reader.readerId, reader]));
-      const groups = Array.from({ length: rows.length / teacher.group }, (_, i) =>
-        rows.slice(i * teacher.group, (i + 1) * teacher.group),
-      );
-      const readers = groups.map(([first]) => byId.get(first.reader_id)).filter((reader) => reader !== undefined);
-      if (shard === 0) {
-        await checkCanaries({
-          judge,
-          embedder,
-          // A round of few readers is filled up: a check on two or three would fail by chance.
-          readers: canaryReaders([...new Set([...readers, ...dataset.readers('train')])]),
-          articles: dataset.articles,
-          margin: teacher.judge.canaryMargin,
-        });
-      }
-      deps.progress(0.2, `round ${round + 1}: rewards of ${rows.length} lists`);
-      const scores = await scoreLists(
-        readers,
-        groups.map((lists) => lists.map((list) => ({ ...list, readerId: list.reader_id }))),
-        {
-          embedder,
-          index: await resources.index(input.inputs.index, 'train'),
-          judge,
-          weights: teacher.weights,
-        },
-      );
-      const scoreRows = scores.flat().map(({ readerId, ...score }): ScoreRow => ({ reader_id: readerId, ...score }));
-      return { scores: await writeRows(artifacts, 'scores', scoreRows, madeBy(input, { rollouts })) };
-    },
-  };
-}
-
-/** A reader without signals has no honest list. */
-function canaryReaders(readers: readonly Reader[]): Reader[] {
-  return readers.filter(({ signals }) => signals.length > 0).slice(0, CANARY_READERS);
 }
 
 /** Recall, coverage and reward of a policy on dev readers: what a rising training reward must not hide. */

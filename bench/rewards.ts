@@ -13,7 +13,7 @@ import { LIST_LINES, parseList } from '../lib/method/prompt.ts';
 import { rewardNames } from '../lib/method/rewards.ts';
 import { corpusStatistics } from '../lib/method/rubric.ts';
 import { keyPhraseOfSignal } from '../lib/method/weak-labels.ts';
-import { rewardWeights, rolloutSettings } from '../lib/pipeline/stage-settings.ts';
+import { rewardWeights, rolloutSettings } from '../lib/pipeline/policy-settings.ts';
 import { Random } from '../lib/random.ts';
 import { createDecoder } from '../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../lib/tensor/language-model.ts';

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The command line. Each command is a file of this folder, loaded when it is called. */
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { countOf, hoursOf } from './arguments.ts';
 import { colors as pc } from './colors.ts';
 import { outFolder } from '../infra/environment.ts';
 import { NewshoundError } from '../lib/errors.ts';
@@ -254,16 +255,6 @@ try {
 }
 // Everything that was started has been stopped; connections to Temporal are still open.
 process.exit();
-
-function countOf(text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number above 0.');
-}
-
-function hoursOf(text: string): number {
-  if (Number(text) > 0) return Number(text);
-  throw new InvalidArgumentError('It must be a number above 0.');
-}
 
 function config(): string {
   return program.opts<{ config: string }>().config;

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { ArtifactMissing, ConfigError } from '../lib/errors.ts';
 import { openDataset } from '../lib/data/dataset.ts';
 import type { Reader, Split } from '../lib/data/rows.ts';
-import type { RolloutSettings } from '../lib/pipeline/stage-settings.ts';
+import type { RolloutSettings } from '../lib/pipeline/policy-settings.ts';
 import { openIndex } from '../lib/retrieval/ann.ts';
 import { openEmbedder } from '../lib/retrieval/embedder.ts';
 import { createRecallService } from '../lib/serving/service.ts';

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { PaperSettings } from './paper-settings.ts';
+import { judgeSettings, rewardWeights, rolloutSettings } from './policy-settings.ts';
 
 const positive = z.number().int().positive();
 const fraction = z.number().min(0).max(1);
@@ -99,52 +100,6 @@ export const warmstartSettings = z.strictObject({
     .describe("of a label's lines that a next click confirms, those in its words; the others are the reader's own"),
   learningRate: z.number().positive().default(1e-3),
   memory: memorySettings.prefault({}),
-});
-
-export const rolloutSettings = z.strictObject({
-  temperature: z.number().positive().default(0.4),
-  topK: z.number().int().min(0).default(0),
-  topP: z.number().gt(0).max(1).default(1),
-  minP: z.number().min(0).lt(1).default(0),
-  constrained: z
-    .boolean()
-    .default(false)
-    .describe('only tokens that keep the list format may be sampled: 3 to 5 lines of 1 to 7 words'),
-  stop: z
-    .array(z.string().min(1))
-    .default([])
-    .describe(
-      "strings that end a list and are no part of it, besides the model's end token: for a model that talks on",
-    ),
-  maxPromptTokens: positive.default(192),
-  maxListTokens: positive.default(48).describe('L: also the constant divisor of the loss'),
-});
-
-export const judgeSettings = z.strictObject({
-  kind: z
-    .enum(['local', 'openai'])
-    .default('local')
-    .describe(
-      'who scores coverage and specificity; local: the rule of lib/method/rubric.ts; openai: a language model behind an OpenAI-compatible API',
-    ),
-  model: z
-    .string()
-    .default('')
-    .describe('openai: model name; address and key come from OPENAI_BASE_URL, OPENAI_API_KEY'),
-  concurrency: positive.default(8).describe('openai: requests at the same time'),
-  requestsPerMinute: positive.default(600).describe('openai'),
-  tokenBudget: positive
-    .default(5_000_000)
-    .describe('openai: tokens of a process, beyond which it asks no more and the run stops'),
-  canaryMargin: z.number().min(0).default(0.05).describe('an honest list must beat each degenerate one by this'),
-});
-
-export const rewardWeights = z.strictObject({
-  align: z.number().default(1),
-  cov: z.number().default(1),
-  spec: z.number().default(1),
-  div: z.number().default(1),
-  struct: z.number().default(1),
 });
 
 export const lossNames = ['dr_grpo', 'grpo', 'dapo', 'gspo'] as const;
@@ -304,9 +259,6 @@ export type SourceSettings = z.infer<typeof sourceSettings>;
 export type CleanSettings = z.infer<typeof cleanSettings>;
 export type IndexSettings = z.infer<typeof indexSettings>;
 export type WarmstartSettings = z.infer<typeof warmstartSettings>;
-export type RolloutSettings = z.infer<typeof rolloutSettings>;
-export type JudgeSettings = z.infer<typeof judgeSettings>;
-export type RewardWeights = z.infer<typeof rewardWeights>;
 export type TeacherSettings = z.infer<typeof teacherSettings>;
 export type SweepSettings = z.infer<typeof sweepSettings>;
 export type StudentSettings = z.infer<typeof studentSettings>;

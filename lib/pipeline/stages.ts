@@ -84,6 +84,7 @@ export const stages = {
     runs: 'workflow',
     queue: 'tensor',
     summary: 'Dr. GRPO on five rewards',
+    alsoRuns: ['activities/score.ts'],
   },
   sweep: {
     section: 'sweep',
@@ -94,7 +95,7 @@ export const stages = {
     queue: 'tensor',
     summary: 'Scaling with model size and with best-of-N',
     alsoReads: ['teacher', 'warmstart'],
-    alsoRuns: ['activities/teacher.ts', 'workflows/teacher.ts'],
+    alsoRuns: ['activities/teacher.ts', 'activities/score.ts', 'workflows/teacher.ts'],
   },
   student: {
     section: 'student',

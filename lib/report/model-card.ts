@@ -1,7 +1,8 @@
 /** The model card of the published student: Markdown, as Hugging Face shows it. */
 import type { Interval } from '../method/bootstrap.ts';
 import type { Evaluation, Experiment } from '../training/results.ts';
-import type { PublishSettings, RolloutSettings } from '../pipeline/stage-settings.ts';
+import type { RolloutSettings } from '../pipeline/policy-settings.ts';
+import type { PublishSettings } from '../pipeline/stage-settings.ts';
 import { methodNames } from './results.ts';
 import { written } from './text.ts';
 

@@ -1,6 +1,6 @@
 /** What the recall server serves: a student with its encoder, opened over the fresh articles of a dataset. */
 import { type Dataset, openDataset } from '../data/dataset.ts';
-import type { RolloutSettings } from '../pipeline/stage-settings.ts';
+import type { RolloutSettings } from '../pipeline/policy-settings.ts';
 import { type AnnIndex, articleText, buildIndex, openIndex } from '../retrieval/ann.ts';
 import { type Embedder, openEmbedder } from '../retrieval/embedder.ts';
 import type { Artifacts } from '../store/artifacts.ts';

@@ -3,7 +3,7 @@ import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { PortTaken } from '../errors.ts';
-import { rolloutSettings } from '../pipeline/stage-settings.ts';
+import { rolloutSettings } from '../pipeline/policy-settings.ts';
 import type { Kind } from '../store/ref.ts';
 import { createRecallApp } from './app.ts';
 import type { ServedModel, Serving } from './served.ts';

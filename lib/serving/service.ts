@@ -2,7 +2,7 @@
 import { maskPersonalData } from '../method/masking.ts';
 import { createHash } from 'node:crypto';
 import type { Reader, Signal } from '../data/rows.ts';
-import type { RolloutSettings } from '../pipeline/stage-settings.ts';
+import type { RolloutSettings } from '../pipeline/policy-settings.ts';
 import type { Label } from '../random.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';

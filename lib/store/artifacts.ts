@@ -4,10 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { ArtifactCorrupt, DataError } from '../errors.ts';
+import { dropOldest, isWhole } from './artifact-cache.ts';
 import { artifactDigest, type Manifest, type ManifestFile, sha256, sortedFiles, thisMachine } from './manifest.ts';
 import type { Kind, MadeBy, Ref } from './ref.ts';
 import { type Bucket, isMissing, isPreconditionFailed, storageError } from './s3.ts';
@@ -39,7 +40,6 @@ export interface Artifacts {
 const UPLOADS_AT_ONCE = 4;
 /** A body cut short is read again so often before it is called corrupt. */
 const READ_TRIES = 3;
-const CACHE_BYTES = 8 * 2 ** 30;
 
 export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFolder: string }): Artifacts {
   const get = async (key: string): Promise<Uint8Array> => {
@@ -258,47 +258,4 @@ async function fileDigest(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
-}
-
-/** Every file there with the right bytes: a cache that was tampered with is filled again. */
-async function isWhole(path: string, manifest: Manifest): Promise<boolean> {
-  for (const file of manifest.files) {
-    try {
-      if (sha256(await readFile(join(path, file.name))) !== file.sha256) return false;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR')
-        return false;
-      throw error;
-    }
-  }
-  return true;
-}
-
-/** Keeps the cache below its size: the folder that was used least recently goes first, never `keep`. */
-async function dropOldest(cacheFolder: string, keep: string): Promise<void> {
-  const folders = await Promise.all(
-    (await readdir(cacheFolder)).map(async (name) => {
-      const path = join(cacheFolder, name);
-      const inside = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => []);
-      const sizes = await Promise.all(
-        inside
-          .filter((entry) => entry.isFile())
-          .map(async (entry) => (await stat(join(entry.parentPath, entry.name)).catch(() => null))?.size ?? 0),
-      );
-      // Another process may rename or remove one meanwhile.
-      return {
-        name,
-        path,
-        at: (await stat(path).catch(() => null))?.mtimeMs ?? 0,
-        bytes: sizes.reduce((sum, size) => sum + size, 0),
-      };
-    }),
-  );
-  let total = folders.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { name, path, bytes } of folders.sort((a, b) => a.at - b.at)) {
-    if (total <= CACHE_BYTES) return;
-    if (name === keep) continue;
-    await rm(path, { recursive: true, force: true });
-    total -= bytes;
-  }
 }

@@ -2,7 +2,7 @@
 import { listFormat } from '../method/list-format.ts';
 import { type ParsedList, parseList, promptOf } from '../method/prompt.ts';
 import type { Reader } from '../data/rows.ts';
-import type { RolloutSettings } from '../pipeline/stage-settings.ts';
+import type { RolloutSettings } from '../pipeline/policy-settings.ts';
 import type { Label } from '../random.ts';
 import type { Decoder } from '../tensor/decoder.ts';
 import { beforeStop, stopStrings } from '../tensor/stop-strings.ts';

@@ -10,7 +10,7 @@ import {
   structure,
   totalReward,
 } from '../method/rewards.ts';
-import type { RewardWeights } from '../pipeline/stage-settings.ts';
+import type { RewardWeights } from '../pipeline/policy-settings.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { WrittenList } from './lists.ts';

@@ -3,7 +3,7 @@ import { datasetOf } from '../../lib/data/dataset.ts';
 import { PortTaken } from '../../lib/errors.ts';
 import { verdict } from '../../lib/method/verdict.ts';
 import { createPlan, loadConfig } from '../../lib/pipeline/config.ts';
-import { rolloutSettings } from '../../lib/pipeline/stage-settings.ts';
+import { rolloutSettings } from '../../lib/pipeline/policy-settings.ts';
 import { articleText, buildIndex } from '../../lib/retrieval/ann.ts';
 import { trainTextEncoder } from '../../lib/retrieval/encoder.ts';
 import { worldAudience } from '../../lib/serving/audience.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reader } from '../../lib/data/rows.ts';
-import { rolloutSettings } from '../../lib/pipeline/stage-settings.ts';
+import { rolloutSettings } from '../../lib/pipeline/policy-settings.ts';
 import { type Completion, createDecoder, type GenerateRequest } from '../../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../../lib/tensor/language-model.ts';
 import { beforeStop, stopStrings } from '../../lib/tensor/stop-strings.ts';

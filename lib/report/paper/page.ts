@@ -1,13 +1,14 @@
 /** docs/paper.md: every claim of the paper beside what was measured, from the figures of one run. */
-import type { Interval } from '../../method/bootstrap.ts';
 import { rankingMetricNames } from '../../method/metrics.ts';
 import type { Json } from '../../pipeline/stages.ts';
 import { asPlainMarkdown } from '../model-card.ts';
 import { duration, written } from '../text.ts';
+import { claimsSection } from './claims-section.ts';
 import { exploredWorlds } from './claims.ts';
 import type { ClaimResult, PaperFigures, TableName, TableRow } from './figures.ts';
+import { many, percent, shown, shownRecall, table } from './markdown.ts';
 import type { PaperPlot } from './plots.ts';
-import { compareRates, rateClaim, rateSection } from './rate.ts';
+import { rateSection } from './rate.ts';
 
 const titles: Record<TableName, { title: string; words: string }> = {
   main: {
@@ -77,74 +78,7 @@ function changedCode({ code }: PaperFigures['record']): string {
   return ` **The code changed while arms ran: versions of the stages ${stages}.**`;
 }
 
-function claimsSection({ results: { claims, abTest }, record }: PaperFigures): string {
-  const rows = claims.map((claim) => {
-    const { words, paper, ours, other, share, difference, p, seeds, readers } = claim;
-    return [
-      words,
-      paper,
-      ours === null || other === null
-        ? ''
-        : `${shownRecall(ours)} v ${shownRecall(other)}${share === null ? '' : ` (${shareOf(share)})`}`,
-      difference === null ? '' : written(difference),
-      p === null ? '' : shown(p),
-      readers === 0 ? '' : `${many(readers, 'reader')} × ${many(seeds, 'seed')}`,
-      `**${claim.verdict}**${besideVerdict(claim)}`,
-    ];
-  });
-  const rate = compareRates(record.rates);
-  const elsewhere = [
-    rate === null
-      ? [rateClaim, '33 at 64', '', '', '', '', '**not measured**']
-      : [
-          rateClaim,
-          '33 at 64',
-          `${rate.ratio.mean.toFixed(2)} at ${rate.sizes.toFixed(2)}`,
-          `at least ${rate.least.toFixed(2)} is asked for`,
-          '',
-          many(rate.turns, 'turn'),
-          `**${rate.verdict}**`,
-        ],
-    ...abTest.map(({ words, paper, change, readers, verdict }) => [
-      `A/B test: ${words}`,
-      paper,
-      change === null ? '' : percent(change.relative.mean),
-      change === null ? '' : `[${percent(change.relative.low)}, ${percent(change.relative.high)}]`,
-      change === null ? '' : shown(change.p),
-      change === null
-        ? ''
-        : `${many(readers.lanes, 'test')} of ${many(Math.round((readers.treatment + readers.control) / readers.lanes), 'reader')}`,
-      `**${verdict}**`,
-    ]),
-  ];
-  const details = claims.map(
-    ({ words, reason, standardised, worlds }) =>
-      `- ${words}: ${reason}${standardised === null ? '' : `; effect ${standardised.toFixed(3)} standard deviations of a reader`}${worlds.length < 2 ? '' : `; by world ${worlds.map(({ world, difference }) => `${world}: ${difference.toFixed(4)}`).join(', ')}`}.`,
-  );
-  return `## Claims
-
-Recall@10, reader by reader; serving rate and A/B test have sections of their own below. p is two-sided, after Holm over all claims of Recall@10 that were measured (the A/B test's three: over themselves). Where the paper has
-figures, a claim means a quarter of the paper's relative difference at least: significantly less "does not hold". "Holds" says above zero; where the figure itself is less than that quarter, it is said.
-
-${table(['claim', 'the paper', 'ours', 'difference', 'p', 'n', 'verdict'], [...rows, ...elsewhere])}
-
-<details><summary>Each verdict with its figures</summary>
-
-${details.join('\n')}
-
-</details>`;
-}
-
 /** A log's size, in a sentence for each lane that has another; a generated world is as large as it was asked to be. */
-function besideVerdict({ verdict, difference, least, worlds }: ClaimResult): string {
-  const notes: string[] = [];
-  if (verdict === 'holds' && difference !== null && least !== null && difference.mean < least)
-    notes.push(`less than the quarter, ${least.toFixed(3)}`);
-  if (worlds.some((one) => one.difference > 0) && worlds.some((one) => one.difference < 0))
-    notes.push('the worlds disagree');
-  return notes.length === 0 ? '' : ` (${notes.join('; ')})`;
-}
-
 function dataLines({ source, data }: PaperFigures['results']): string[] {
   if (source === 'world') return [];
   const lines = data.map(({ facts }) => {
@@ -305,31 +239,3 @@ const statistics = `## How it is counted
 Seeds and readers are both drawn from populations that a claim is about, so an interval has both; worlds are the ones that were measured, and how others would differ is in no interval: the two-way analysis of variance of \`lib/method/hierarchy.ts\` (docs/statistics.md), each world counting the same. A
 verdict is "holds" where the difference is above zero after Holm's adjustment over the claims that were measured, "does not hold" where it is below, or below the least that is claimed, and else "cannot be told at this n". The claims and what
 each compares are in \`lib/report/paper/claims.ts\`, the arms in \`pipelines.yaml\`.`;
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-function shownRecall(value: number): string {
-  return value.toFixed(3);
-}
-
-function shareOf({ mean, low, high }: Interval): string {
-  if (![low, high].every(Number.isFinite)) return `${(100 * mean).toFixed(1)} %`;
-  const [share, least, most] = [mean, low, high].map((value) => (100 * value).toFixed(1));
-  return `${share} % [${least}, ${most}]`;
-}
-
-function percent(change: number): string {
-  return `${change > 0 ? '+' : ''}${(100 * change).toFixed(2)} %`;
-}
-
-function shown(p: number): string {
-  return p < 0.001 ? '< .001' : p.toFixed(3);
-}
-
-function many(count: number, what: string): string {
-  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
-}
