@@ -4,7 +4,6 @@ import type { PerReaderRow } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
 import { canonical } from '../lib/pipeline/cache-key.ts';
 import type { PaperPlan } from '../lib/pipeline/paper.ts';
-import type { Json } from '../lib/pipeline/stages.ts';
 import type { ArmRow, Beside, PaperFigures, RunRecord } from '../lib/report/paper/figures.ts';
 import { judgeRun } from '../lib/report/paper/judge.ts';
 import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
@@ -72,7 +71,7 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
       const record: RunRecord = {
         run,
         profile: plan.profile,
-        plan: digest(plan as unknown as Json),
+        plan: digest(plan),
         code: await codeOf(arms),
         seconds,
         hours: plan.settings.hours,
@@ -95,7 +94,7 @@ export function createPaperActivities({ artifacts, progress }: Deps): PaperActiv
       const rows = rowsOf<ArmRow>(schemas.arms, await artifacts.read(arms, 'arms.arrow'));
       const results = judgeRun(rows, await json<Beside>(arms, 'beside.json'), plan);
       const figures: PaperFigures = {
-        digest: digest(JSON.parse(JSON.stringify(results)) as Json),
+        digest: digest(JSON.parse(JSON.stringify(results))),
         results,
         record: await json<RunRecord>(arms, 'record.json'),
       };
@@ -126,6 +125,6 @@ function madeBy(step: string, run: string, plan: PaperPlan, inputs: MadeBy['inpu
   return { stage: 'paper', step, run, settings: plan.settings, code: '', inputs, seed: plan.seed };
 }
 
-function digest(value: Json): string {
+function digest(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex');
 }

@@ -1,10 +1,10 @@
 /** Canary lists: an honest one, and degenerate ones that a sound judge ranks below it. Scored every round; a judge that errs stops the run. */
 import type { ArticleRow, Reader } from '../data/rows.ts';
 import { JudgeError } from '../errors.ts';
+import { embedTexts } from '../retrieval/embed-texts.ts';
+import type { Embedder } from '../retrieval/embedder.ts';
 import type { Judge, JudgeItem } from './judge.ts';
-import type { TextEmbedder } from './local-judge.ts';
 import { LINE_WORDS, LIST_LINES } from './prompt.ts';
-import { rowOf } from './vectors.ts';
 import { keyPhraseOfArticle, keyPhraseOfSignal, phraseClusters } from './weak-labels.ts';
 import { genericQueries } from './words.ts';
 
@@ -17,7 +17,7 @@ export type CanaryScores = Record<CanaryKind, number>;
 
 export interface CanaryCheck {
   judge: Judge;
-  embedder: TextEmbedder;
+  embedder: Embedder;
   readers: readonly Reader[];
   /** Articles that readers clicked before, and from which the fixed list is taken: none of a pool that is evaluated. */
   articles: ReadonlyMap<string, ArticleRow>;
@@ -79,18 +79,16 @@ export function canariesOf(
 async function honestLists(
   readers: readonly Reader[],
   articles: ReadonlyMap<string, ArticleRow>,
-  embedder: TextEmbedder,
+  embedder: Embedder,
 ): Promise<string[][]> {
   const phrases = readers.map(({ signals }) =>
     signals.map((signal) =>
       keyPhraseOfSignal(signal, signal.articleId === null ? undefined : articles.get(signal.articleId)),
     ),
   );
-  const rows = await embedder.embed(phrases.flat());
-  let next = 0;
+  const vectors = await embedTexts(phrases.flat(), embedder);
   return phrases.map((ofReader) => {
-    const vectors = ofReader.map(() => rowOf(rows, next++, embedder.dimensions));
-    const largest = phraseClusters(ofReader, vectors).toSorted((a, b) => b.length - a.length);
+    const largest = phraseClusters(ofReader, ofReader.map(vectors.of)).toSorted((a, b) => b.length - a.length);
     return largest.slice(0, LIST_LINES.most).map(([first]) => first);
   });
 }
@@ -105,11 +103,10 @@ function fixedList(articles: ReadonlyMap<string, ArticleRow>): string[] {
     .map(({ title, abstract }) => keyPhraseOfArticle(title, abstract).split(' ').slice(0, LINE_WORDS.most).join(' '));
 }
 
-async function embedded(items: readonly Omit<JudgeItem, 'embeddings'>[], embedder: TextEmbedder): Promise<JudgeItem[]> {
-  const rows = await embedder.embed(items.flatMap(({ queries }) => queries));
-  let next = 0;
-  return items.map((item) => ({
-    ...item,
-    embeddings: item.queries.map(() => rowOf(rows, next++, embedder.dimensions)),
-  }));
+async function embedded(items: readonly Omit<JudgeItem, 'embeddings'>[], embedder: Embedder): Promise<JudgeItem[]> {
+  const vectors = await embedTexts(
+    items.flatMap(({ queries }) => queries),
+    embedder,
+  );
+  return items.map((item) => ({ ...item, embeddings: item.queries.map(vectors.of) }));
 }

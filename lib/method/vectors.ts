@@ -11,11 +11,6 @@ export function norm(a: ArrayLike<number>): number {
   return Math.sqrt(dot(a, a));
 }
 
-/** Row i of a row-major matrix, as a view. */
-export function rowOf(matrix: Float32Array, i: number, dimensions: number): Float32Array {
-  return matrix.subarray(i * dimensions, (i + 1) * dimensions);
-}
-
 export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];

@@ -1,7 +1,7 @@
 /** The key under which a step's outputs are kept: everything that they depend on. */
 import { createHash } from 'node:crypto';
 import { settingsRead } from './reads.ts';
-import { type Json, type StageInput, type StageSpec, stages } from './stages.ts';
+import { type StageInput, type StageSpec, stages } from './stages.ts';
 
 /** What outside the settings and inputs a step depends on: digests of model folders and of the source, by name. */
 export type Outside = Readonly<Record<string, string>>;
@@ -18,13 +18,11 @@ export function cacheKey(input: StageInput, outside: Outside): string {
     code: input.code,
     outside,
   };
-  return createHash('sha256')
-    .update(canonical(material as unknown as Json))
-    .digest('hex');
+  return createHash('sha256').update(canonical(material)).digest('hex');
 }
 
 /** JSON with sorted keys: equal values give equal text. */
-export function canonical(value: Json): string {
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);

@@ -172,7 +172,7 @@ function stepKey(step: PlanStep, settings: Settings, keys: ReadonlyMap<string, s
   ]);
   return canonical({
     uses: step.uses,
-    settings: settingsRead(settings, step.reads) as unknown as Json,
+    settings: settingsRead(settings, step.reads),
     inputs: Object.fromEntries(inputs) as Json,
   });
 }

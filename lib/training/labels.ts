@@ -2,7 +2,7 @@
 import type { Dataset } from '../data/dataset.ts';
 import type { Reader } from '../data/rows.ts';
 import { corpusStatistics } from '../method/rubric.ts';
-import { dot, rowOf } from '../method/vectors.ts';
+import { dot } from '../method/vectors.ts';
 import {
   eventPhrase,
   keyPhraseOfSignal,
@@ -12,6 +12,7 @@ import {
   weakLabel,
 } from '../method/weak-labels.ts';
 import type { Random } from '../random.ts';
+import { embedTexts } from '../retrieval/embed-texts.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 
 /** Writes a weak label for a train reader: another one at each call, as the random stream says. */
@@ -29,10 +30,10 @@ export async function createLabeler(dataset: Dataset, embedder: Embedder, eventS
     ),
     clicks: clicked.map((id) => events.get(id) ?? '').filter((phrase) => phrase !== ''),
   }));
-  const unique = [...new Set(phrases.flatMap(({ signals, clicks }) => [...signals, ...clicks]))];
-  const rows = await embedder.embed(unique);
-  const at = new Map(unique.map((text, i) => [text, i]));
-  const vectorOf = (text: string): Float32Array => rowOf(rows, at.get(text) ?? 0, embedder.dimensions);
+  const { of: vectorOf } = await embedTexts(
+    phrases.flatMap(({ signals, clicks }) => [...signals, ...clicks]),
+    embedder,
+  );
 
   const interestsOf = ({ signals, clicks }: (typeof phrases)[number]): LabelledInterest[] => {
     const interests = phraseClusters(signals, signals.map(vectorOf)).map((near) => ({

@@ -2,6 +2,7 @@
 import type { Reader } from '../data/rows.ts';
 import { type RankingMetrics, rankingMetrics } from '../method/metrics.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
+import { embedTexts } from '../retrieval/embed-texts.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import { mergeByMaximumCosine } from '../retrieval/merge.ts';
 
@@ -15,20 +16,16 @@ export async function recallArticles(
   index: AnnIndex,
   depth = RECALL_DEPTH,
 ): Promise<Int32Array[]> {
-  const texts = [...new Set(lists.flat())];
-  if (texts.length === 0) return lists.map(() => new Int32Array());
-  const rows = await embedder.embed(texts);
+  const vectors = await embedTexts(lists.flat(), embedder);
+  if (vectors.texts.length === 0) return lists.map(() => new Int32Array());
   // Without a known word a query is near nothing, and what is nearest to nothing is anything.
-  const isKnown = texts.map((_, i) =>
-    rows.subarray(i * embedder.dimensions, (i + 1) * embedder.dimensions).some((x) => x !== 0),
-  );
-  const found = index.search(rows, depth);
-  const width = found.positions.length / texts.length;
-  const at = new Map(texts.map((text, i) => [text, i]));
+  const isKnown = vectors.texts.map((text) => vectors.of(text).some((x) => x !== 0));
+  const found = index.search(vectors.rows, depth);
+  const width = found.positions.length / vectors.texts.length;
   return lists.map((queries) =>
     mergeByMaximumCosine(
       queries.flatMap((query) => {
-        const row = at.get(query) ?? 0;
+        const row = vectors.at(query);
         if (!isKnown[row]) return [];
         return {
           positions: found.positions.subarray(row * width, (row + 1) * width),

@@ -12,6 +12,7 @@ import {
 } from '../method/rewards.ts';
 import type { RewardWeights } from '../pipeline/policy-settings.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
+import { embedTexts } from '../retrieval/embed-texts.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { WrittenList } from './lists.ts';
 
@@ -33,24 +34,21 @@ export async function scoreLists(
   scoring: Scoring,
 ): Promise<Score[][]> {
   const flat = lists.flatMap((ofReader, reader) => ofReader.map((list) => ({ reader: readers[reader], list })));
-  const texts = [...new Set(flat.flatMap(({ list }) => list.queries))];
-  const vectors = await scoring.embedder.embed(texts);
-  const { dimensions } = scoring.embedder;
-  const at = new Map(texts.map((text, i) => [text, i]));
-  const vectorOf = (query: string): Float32Array => {
-    const i = at.get(query) ?? 0;
-    return vectors.subarray(i * dimensions, (i + 1) * dimensions);
-  };
-  const nearest = texts.length > 0 ? scoring.index.search(vectors, ALIGNED_ARTICLES).scores : new Float32Array();
-  const width = texts.length > 0 ? nearest.length / texts.length : 0;
+  const vectors = await embedTexts(
+    flat.flatMap(({ list }) => list.queries),
+    scoring.embedder,
+  );
+  const count = vectors.texts.length;
+  const nearest = count > 0 ? scoring.index.search(vectors.rows, ALIGNED_ARTICLES).scores : new Float32Array();
+  const width = count > 0 ? nearest.length / count : 0;
 
   const verdicts = await scoring.judge.judge(
-    flat.map(({ reader, list }) => ({ reader, queries: list.queries, embeddings: list.queries.map(vectorOf) })),
+    flat.map(({ reader, list }) => ({ reader, queries: list.queries, embeddings: list.queries.map(vectors.of) })),
   );
   const scores = flat.map(({ reader, list }, i): Score => {
-    const embeddings = list.queries.map(vectorOf);
+    const embeddings = list.queries.map(vectors.of);
     const cosines = list.queries.map((query) => {
-      const row = at.get(query) ?? 0;
+      const row = vectors.at(query);
       return nearest.subarray(row * width, (row + 1) * width);
     });
     const verdict = verdicts[i];

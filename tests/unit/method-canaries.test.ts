@@ -4,15 +4,16 @@ import { generateWorld } from '../../lib/data/world/world.ts';
 import { JudgeError } from '../../lib/errors.ts';
 import { checkCanaries, degenerateKinds, scoreCanaries } from '../../lib/method/canaries.ts';
 import type { Judge } from '../../lib/method/judge.ts';
-import { createLocalJudge, type TextEmbedder } from '../../lib/method/local-judge.ts';
+import { createLocalJudge } from '../../lib/method/local-judge.ts';
 import { corpusStatistics } from '../../lib/method/rubric.ts';
 import { isContent, words } from '../../lib/method/words.ts';
 import { keyOf, uniformAt } from '../../lib/random.ts';
+import type { Embedder } from '../../lib/retrieval/embedder.ts';
 
 const DIMENSIONS = 128;
 
 /** Bag of content words under a random projection: near where words are shared. */
-const embedder: TextEmbedder = {
+const embedder: Embedder = {
   dimensions: DIMENSIONS,
   embed: async (texts) => {
     const rows = new Float32Array(texts.length * DIMENSIONS);
