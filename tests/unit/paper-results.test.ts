@@ -112,6 +112,7 @@ describe('a verdict on each claim', () => {
 });
 
 describe('the A/B tests of all lanes', () => {
+  const limits = { significance: 0.05, srmThreshold: 0.001 };
   it('are one, weighted by precision, Holm over the metrics', () => {
     const change = (mean: number, half: number) => ({
       control: 1,
@@ -127,16 +128,16 @@ describe('the A/B tests of all lanes', () => {
       srmP: 1,
       metrics: { ctr: change(mean, half), dau: change(0, 0.1) },
     });
-    const [dau, ctr, cold] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2)], 0.05);
+    const [dau, ctr, cold] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2)], limits);
     expect(ctr.change?.relative.mean).toBeCloseTo((0.1 * 100 + 0.4) / 101, 10);
     expect(ctr).toMatchObject({ verdict: 'holds', readers: { control: 20, treatment: 20, lanes: 2, broken: 0 } });
     expect(dau.verdict).toBe('cannot be told at this n');
     expect(ctr.change?.detectable).toBeGreaterThan(0);
     expect(cold).toMatchObject({ change: null, verdict: 'not measured', readers: { control: 6, treatment: 8 } });
     const broken = { ...experiment(3, 5, 0.01), srmP: 1e-5 };
-    const [, without] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2), broken], 0.05);
+    const [, without] = abTests([experiment(1, 0.1, 0.02), experiment(2, 0.4, 0.2), broken], limits);
     expect(without).toEqual({ ...ctr, readers: { ...ctr.readers, broken: 1 } });
-    expect(abTests([], 0.05).map(({ verdict }) => verdict)).toEqual(Array.from({ length: 3 }, () => 'not measured'));
+    expect(abTests([], limits).map(({ verdict }) => verdict)).toEqual(Array.from({ length: 3 }, () => 'not measured'));
   });
 });
 

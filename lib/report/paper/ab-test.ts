@@ -12,15 +12,16 @@ const metrics = [
 ] as const;
 
 const POWER = 0.8;
-/** As `promote.srmThreshold` has it by default. */
-const SRM_THRESHOLD = 0.001;
 
 /**
  * Tests of independent splits, weighted by their precision (inverse variance); Holm over the metrics that were measured. Of a lane whose
  * split is broken nothing is used.
  */
-export function abTests(all: Beside['experiments'], significance: number): AbTest[] {
-  const experiments = all.filter(({ srmP }) => srmP >= SRM_THRESHOLD);
+export function abTests(
+  all: Beside['experiments'],
+  { significance, srmThreshold }: { significance: number; srmThreshold: number },
+): AbTest[] {
+  const experiments = all.filter(({ srmP }) => srmP >= srmThreshold);
   const readersOf = (metric: string): AbTest['readers'] => {
     const counts = experiments.map((one) => (metric === 'cold_dau' ? one.coldReaders : one.readers));
     const sum = (arm: 'control' | 'treatment'): number => counts.reduce((total, count) => total + count[arm], 0);

@@ -37,7 +37,10 @@ export function judgeRun(rows: readonly ArmRow[], beside: Beside, plan: PaperPla
         series.counts.map((n) => ({ arm: 'best_of', method: `best_of_${n}`, x: n })),
       ),
     ),
-    abTest: abTests(beside.experiments, plan.settings.significance),
+    abTest: abTests(beside.experiments, {
+      significance: plan.settings.significance,
+      srmThreshold: plan.arms[0].plan.settings.promote.srmThreshold,
+    }),
     data: beside.data,
     cleaning: beside.cleaning,
   };
