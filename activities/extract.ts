@@ -4,6 +4,7 @@ import { checkTables, checkVolume } from '../lib/data/checks.ts';
 import { writeDataset } from '../lib/data/dataset.ts';
 import { readMind } from '../lib/data/mind.ts';
 import { readWarehouse } from '../lib/data/warehouse.ts';
+import { splits } from '../lib/data/rows.ts';
 import { generateWorld } from '../lib/data/world/world.ts';
 import { now as worldNow } from '../lib/data/world/calendar.ts';
 import type { SourceSettings } from '../lib/pipeline/stage-settings.ts';
@@ -42,10 +43,7 @@ export function createExtractActivities({ artifacts, progress }: Deps): ExtractA
           quarantined: tables.quarantine.length,
           without_clicks: withoutClicks,
           pool: Object.fromEntries(
-            (['train', 'dev', 'test'] as const).map((split) => [
-              split,
-              tables.pool.filter((row) => row.split === split).length,
-            ]),
+            splits.map((split) => [split, tables.pool.filter((row) => row.split === split).length]),
           ),
           notes: tables.notes,
           cold_share: tables.examples.filter(({ cold }) => cold).length / Math.max(1, tables.examples.length),

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dataset, openDataset } from '../lib/data/dataset.ts';
-import type { Split } from '../lib/data/rows.ts';
+import { splits } from '../lib/data/rows.ts';
 import { ConfigError } from '../lib/errors.ts';
 import type { IndexSettings } from '../lib/pipeline/stage-settings.ts';
 import type { Json, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
@@ -19,7 +19,6 @@ export interface IndexActivities {
   index(input: StageInput): Promise<StageOutput>;
 }
 
-const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 /** Titles that look for their own article, to hold the graph against exact search. */
 const PROBES = 200;
 

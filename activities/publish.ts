@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Dataset, DatasetProfile } from '../lib/data/dataset.ts';
-import type { Reader } from '../lib/data/rows.ts';
+import { splits, type Reader } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
 import type { PublishSettings } from '../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
@@ -130,7 +130,6 @@ export function createPublishActivities(deps: Deps): PublishActivities {
 function readersOf(dataset: Dataset, split: PublishSettings['split']): Reader[] {
   if (split !== 'all') return dataset.everyReader(split);
   const latest = new Map<string, Reader>();
-  for (const one of ['train', 'dev', 'test'] as const)
-    for (const reader of dataset.everyReader(one)) latest.set(reader.readerId, reader);
+  for (const one of splits) for (const reader of dataset.everyReader(one)) latest.set(reader.readerId, reader);
   return [...latest.values()];
 }

@@ -8,7 +8,7 @@ import type { CanonicalTables } from './canonical.ts';
 import { type Dataset, datasetOf } from './dataset.ts';
 import { moment, wrongDate } from './dates.ts';
 import { commonestReasons } from './quarantine.ts';
-import type { Split } from './rows.ts';
+import { splits } from './rows.ts';
 
 /** The tables joined, if they pass. Throws one DataError that names every check they fail. `nowMs`: dates more than a day later are in the future. */
 export function checkTables(tables: CanonicalTables, source: SourceSettings, nowMs: number): Dataset {
@@ -269,8 +269,6 @@ function leaks({ signals, examples, pool }: CanonicalTables, dataset: Dataset): 
     ),
   ];
 }
-
-const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 
 function emptySplits(tables: CanonicalTables, dataset: Dataset): string[] {
   return splits.flatMap((split) => {

@@ -90,9 +90,9 @@ export function datasetOf(tables: CanonicalTables): Dataset {
   const pools = new Map<Split, Set<string>>();
   for (const { split, article_id } of tables.pool) grow(pools, split, () => new Set<string>()).add(article_id);
   const inPools = new Set(tables.pool.map(({ article_id }) => article_id));
-  const signals = groupBy(tables.signals, ({ reader_id }) => reader_id);
-  const impressions = groupBy(tables.impressions, ({ reader_id }) => reader_id);
-  const cutoffs = groupBy(tables.examples, ({ reader_id }) => reader_id);
+  const signals = Map.groupBy(tables.signals, ({ reader_id }) => reader_id);
+  const impressions = Map.groupBy(tables.impressions, ({ reader_id }) => reader_id);
+  const cutoffs = Map.groupBy(tables.examples, ({ reader_id }) => reader_id);
   const opened = new Map<Split, Reader[]>();
 
   const readerOf = (example: ExampleRow): Reader => {
@@ -131,15 +131,9 @@ export function datasetOf(tables: CanonicalTables): Dataset {
     pool: (split) => [...(pools.get(split) ?? [])].sort().flatMap((id) => articles.get(id) ?? []),
     articles,
     history: tables.articles.filter(({ article_id }) => !inPools.has(article_id)),
-    truth: groupBy(tables.truth, ({ reader_id }) => reader_id),
+    truth: Map.groupBy(tables.truth, ({ reader_id }) => reader_id),
     tables,
   };
-}
-
-function groupBy<Row>(rows: readonly Row[], key: (row: Row) => string): Map<string, Row[]> {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) grow(groups, key(row), () => []).push(row);
-  return groups;
 }
 
 /** The value of a key, made where there is none yet. */

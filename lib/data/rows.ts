@@ -1,7 +1,12 @@
 /** Rows of the canonical tables. Their Arrow schemas are in tables.ts; a type here is what one row reads as. Times are milliseconds since 1970, UTC. */
 
-export type SignalKind = 'search' | 'page' | 'click';
-export type Split = 'train' | 'dev' | 'test';
+/** What readers do. */
+export const signalKinds = ['search', 'page', 'click'] as const;
+export type SignalKind = (typeof signalKinds)[number];
+
+/** In the order of time. */
+export const splits = ['train', 'dev', 'test'] as const;
+export type Split = (typeof splits)[number];
 
 export interface SignalRow {
   reader_id: string;

@@ -1,5 +1,5 @@
 /** Splits by time, as every source of real logs makes them: who is asked at which moment, over which articles, knowing what. */
-import type { ExampleRow, PoolRow, ShownRow, SignalRow, Split } from './rows.ts';
+import { splits, type ExampleRow, type PoolRow, type ShownRow, type SignalRow, type Split } from './rows.ts';
 
 /** An impression and the split whose window it lies in. */
 export interface SplitImpression {
@@ -54,8 +54,6 @@ export function spanOf(times: Iterable<number>): { first: number; last: number }
   }
   return { first, last };
 }
-
-const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 
 /** Cutoffs by reader and split. A cutoff that is not before the reader's cutoff of a later split is left out: the later one stands for both. */
 function firstImpressions(impressions: readonly SplitImpression[]): Map<string, Map<Split, number>> {

@@ -1,7 +1,7 @@
 /** Canonical rows from records of a warehouse; each function returns the row, or why the record cannot be one. */
 import { wrongDate } from './dates.ts';
 import type { References } from './references.ts';
-import type { ArticleRow, ShownRow, SignalKind, SignalRow } from './rows.ts';
+import { signalKinds, type ArticleRow, type ShownRow, type SignalKind, type SignalRow } from './rows.ts';
 import type { Cells } from './warehouse-query.ts';
 
 type Values = Cells['values'];
@@ -29,7 +29,7 @@ export function signalOf(values: Values, articles: ReadonlyMap<string, ArticleRo
   if (isEmpty(values)) return noRecord;
   const [reader_id, kind] = [text(values, 'reader_id'), text(values, 'kind')];
   if (reader_id === '') return 'no reader_id';
-  if (!isKind(kind)) return `unknown kind (${kinds.join(', ')})`;
+  if (!isKind(kind)) return `unknown kind (${signalKinds.join(', ')})`;
   const article = kind === 'click' ? articles.get(text(values, 'article_id')) : undefined;
   const words = text(values, 'text') || (article?.title ?? '');
   if (words === '') return 'empty text';
@@ -56,8 +56,6 @@ export function impressionOf(values: Values, references: References, nowMs: numb
   return { reader_id, at, shown: known, clicked: [...new Set(clicked)].filter((id) => known.includes(id)) };
 }
 
-const kinds = ['search', 'page', 'click'] as const satisfies readonly SignalKind[];
-
 /** What a line that is not JSON, or a line of commas, reads as. */
 const noRecord = 'empty record, or no JSON object';
 
@@ -66,7 +64,7 @@ function isEmpty(values: Values): boolean {
 }
 
 function isKind(kind: string): kind is SignalKind {
-  return (kinds as readonly string[]).includes(kind);
+  return (signalKinds as readonly string[]).includes(kind);
 }
 
 function text(values: Values, column: string): string {

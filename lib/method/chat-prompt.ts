@@ -1,10 +1,6 @@
 /** The prompt of instruction-tuned models: what is asked, and the reader's signals as quoted data. */
 import type { Signal } from '../data/rows.ts';
-
-export interface ChatMessage {
-  role: 'system' | 'user' | 'assistant';
-  content: string;
-}
+import type { ChatMessage } from '../tensor/chat.ts';
 
 const MAX_SIGNAL_CHARACTERS = 160;
 

@@ -1,7 +1,8 @@
 /** A reader becomes a prompt; a completion becomes a list of queries. Signals are strangers' text: they are data here, never syntax. */
 import type { Signal, SignalKind } from '../data/rows.ts';
 import { ConfigError } from '../errors.ts';
-import { type ChatMessage, chatMessages } from './chat-prompt.ts';
+import type { ChatMessage } from '../tensor/chat.ts';
+import { chatMessages } from './chat-prompt.ts';
 
 /** What the prompt needs of a tokenizer (tensor/tokenizer.ts). */
 export interface PromptTokenizer {

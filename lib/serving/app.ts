@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { z } from 'zod';
+import { signalKinds } from '../data/rows.ts';
 import { createBatcher, Overloaded } from './batching.ts';
 import type { Serving } from './served.ts';
 import { recallLimits, recallPaths, type RecallService } from './service.ts';
@@ -12,7 +13,7 @@ const requestSchema = z.strictObject({
   signals: z
     .array(
       z.strictObject({
-        kind: z.enum(['search', 'page', 'click']),
+        kind: z.enum(signalKinds),
         text: z.string().max(recallLimits.text),
         at: z.number(),
       }),

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { SignalRow } from '../data/rows.ts';
+import { signalKinds, type SignalRow } from '../data/rows.ts';
 import { CheckpointError } from '../errors.ts';
 import type { CleanSettings } from '../pipeline/stage-settings.ts';
 import { Random } from '../random.ts';
@@ -113,7 +113,7 @@ export function idleCleanerFiles({ kinds }: Pick<CleanSettings, 'kinds'>): Recor
 }
 
 const size = z.number().int().positive();
-const kinds = z.array(z.enum(['search', 'page', 'click'])).min(1);
+const kinds = z.array(z.enum(signalKinds)).min(1);
 const cleanerFile = z.discriminatedUnion('type', [
   z.object({ type: z.literal('off'), kinds }),
   z.object({

@@ -2,7 +2,7 @@
  * Signals in words that do not exist, spelt as a language's words are: what they are about can only be copied. A model that can has learnt to read
  * news of any world; one that reads a generated world's words alone knows these by heart (docs/experiments.md, "Words that do not exist").
  */
-import type { Signal } from '../data/rows.ts';
+import { signalKinds, type Signal } from '../data/rows.ts';
 import { stopWords, words } from '../method/words.ts';
 import type { Random } from '../random.ts';
 
@@ -46,7 +46,7 @@ export function createMadeUpSignals(texts: Iterable<string>): MadeUpSignals {
       : ` ${random.pick(['|', '-'])} ${capital(plainWord(random))} ${capital(plainWord(random))}`;
 
   return (random) => {
-    const kind = random.pick(['search', 'page', 'click'] as const);
+    const kind = random.pick(signalKinds);
     const text =
       kind === 'search'
         ? sentence(random, 2 + random.integer(4), 0.1, 0)

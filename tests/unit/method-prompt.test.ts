@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../lib/data/rows.ts';
-import { type ChatMessage, chatMessages, quoted } from '../../lib/method/chat-prompt.ts';
+import { chatMessages, quoted } from '../../lib/method/chat-prompt.ts';
+import type { ChatMessage } from '../../lib/tensor/chat.ts';
 import {
   baseSpecials,
   completionOf,

@@ -1,6 +1,14 @@
 /** The embedded world: a news portal invented from a seed, with what its readers want known. */
 import type { CanonicalTables } from '../canonical.ts';
-import type { ExampleRow, PoolRow, ShownRow, SignalRow, Split, TruthRow } from '../rows.ts';
+import {
+  splits,
+  type ExampleRow,
+  type PoolRow,
+  type ShownRow,
+  type SignalRow,
+  type Split,
+  type TruthRow,
+} from '../rows.ts';
 import { cumulative, publishArticles, type WorldArticle, weightAt } from './articles.ts';
 import { periods } from './calendar.ts';
 import { drawImpressions, newsstand } from './impressions.ts';
@@ -111,8 +119,6 @@ export function openWorld(settings: WorldSettings): World {
 
 /** Below it a visit finds too little to show. */
 const smallestPool = 40;
-
-const splits = ['train', 'dev', 'test'] as const satisfies readonly Split[];
 
 function exampleOf({ readerId, split, cold }: WorldReader): ExampleRow {
   return { reader_id: readerId, split, cutoff: periods[split].start, cold };
