@@ -75,7 +75,11 @@ async function runSteps(
   const running = new Map<string, Promise<void>>();
   while (!hasEnded(plan.steps, board.statuses())) {
     if (holding.held) {
-      await Promise.race([holding.passed(), ...running.values()]);
+      await Promise.race([holding.passed(), ...running.values()]).catch(async (error: unknown) => {
+        // Cancelled while held: what runs is cancelled too, and the board is to say so before the run ends.
+        await Promise.all(running.values());
+        throw error;
+      });
       continue;
     }
     for (const step of readySteps(plan.steps, board.statuses())) {

@@ -19,6 +19,8 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
   const on = (summary: string) => heavy<PromoteActivities>(queue, summary);
 
   const control = settings.against === 'no_queries' ? null : await on('what is served now').readServing();
+  if (settings.against === 'no_queries')
+    decisions.close('it is measured to its planned end and promotes nothing; to end it, cancel the run');
   try {
     const { days, last } = await experiment();
     const conclusion = await conclude(last);

@@ -197,7 +197,9 @@ describe('an A/B test', () => {
     expect(await conclusionOf(handle)).toMatchObject({ outcome: 'measured', days: 3, decidedBy: 'nobody' });
     expect(calls).not.toContain(`swapped ${handle.workflowId}`);
     expect(calls.filter((call) => call === 'read what is served')).toHaveLength(before);
-    const harmful = await start('harmful', { against: 'no_queries' });
+    const harmful = await start('harmful', { against: 'no_queries' }, 'day 1');
+    expect(await refusal(tell(harmful, 'rollback', { by: 'Ada' }))).toMatch(/measured to its planned end/);
+    harmful.open();
     expect((await conclusionOf(harmful)).outcome).toBe('rolled_back');
   });
 
