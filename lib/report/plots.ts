@@ -91,7 +91,7 @@ export interface Bar {
 
 /** One dot with its 95 % interval a row: for comparing methods. */
 export function intervals(bars: readonly Bar[], axis: string, label: string): Promise<string> {
-  const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 320 } };
+  const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 480 } };
   const color = { field: 'group', type: 'nominal', sort: null };
   return draw(
     {

@@ -11,7 +11,7 @@ export const methodNames: Record<string, { title: string; group: string }> = {
   popularity: { title: 'Popularity, in hindsight', group: 'trivial' },
   last_click: { title: 'Last click, embedding', group: 'embedding' },
   mean_signals: { title: 'Mean of all signals', group: 'embedding' },
-  cluster_centroids: { title: 'Centroids of the 3 largest groups of signals', group: 'embedding' },
+  cluster_centroids: { title: 'Centroids of 3 groups of signals', group: 'embedding' },
   signals_as_queries: { title: 'Every signal a query', group: 'embedding' },
   key_phrases: { title: "Every signal's key phrase a query", group: 'embedding' },
   key_phrases_equal: { title: 'Newest key phrases, equal number', group: 'embedding' },
