@@ -71,7 +71,7 @@ export function tableSpecs(
       of('On-policy, reverse KL', 'main', 'student', [0.261, 0.235]),
       of('On-policy, forward KL', 'forward_kl', 'student'),
       of('On-policy, Jensen-Shannon divergence', 'jsd', 'student'),
-      of('Without a teacher: its base after reinforcement learning', 'size_s', 'teacher'),
+      of('No teacher: its base after learning', 'size_s', 'teacher'),
       of('None', 'main', 'undistilled', [0.187, 0.179]),
     ],
     rewards: [
