@@ -1,6 +1,6 @@
 /** Dr. GRPO in rounds: rollout, score, update. State after a round is a pure function of the state before and the stored batch. */
 import type { RolloutRow, ScoreRow } from '../lib/data/rows.ts';
-import { NumericsError } from '../lib/errors.ts';
+import { ConfigError, NumericsError } from '../lib/errors.ts';
 import { checkCanaries } from '../lib/method/canaries.ts';
 import { meanMetrics } from '../lib/method/metrics.ts';
 import { promptOf } from '../lib/method/prompt.ts';
@@ -144,6 +144,11 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     async prepareTeacher({ input }) {
       const { teacher } = input.settings;
       const dataset = await resources.dataset(input.inputs.cleaned);
+      const readers = Math.min(teacher.readers, dataset.readers('train').length);
+      if (readers < Math.max(teacher.updates, teacher.shards))
+        throw new ConfigError(
+          `a round has ${readers} readers (of ${dataset.readers('train').length} of the train split), too few for ${teacher.updates} updates and ${teacher.shards} shards: lower teacher.updates and teacher.shards, or take more readers`,
+        );
       await checkCanaries({
         judge: await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder),
         embedder: await resources.embedder(input.inputs.encoder),

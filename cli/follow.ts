@@ -12,7 +12,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { NewshoundError } from '../lib/errors.ts';
-import { codeDigest } from '../lib/pipeline/code-digest.ts';
+import { codeDigest, createSourceReader } from '../lib/pipeline/code-digest.ts';
 import type { PaperPlan } from '../lib/pipeline/paper.ts';
 import { type Plan, type RunProgress, type RunResult, taskQueue, workflowId } from '../lib/pipeline/plan.ts';
 import type { Say } from '../infra/say.ts';
@@ -130,9 +130,12 @@ export function pipelineOptions(plan: Plan | PaperPlan) {
 
 /** Of the plan, and of the code that works on it: half a step of one version and half of another is no step of either. */
 function planDigest(plan: Plan | PaperPlan): string {
-  const code = codeDigest(join(import.meta.dirname, '..'), workerFiles);
+  const code = codeDigest(join(import.meta.dirname, '..'), workerFiles, sources);
   return createHash('sha256').update(JSON.stringify(plan)).update(code).digest('hex');
 }
+
+/** Read once: asked for a run and for its start. */
+const sources = createSourceReader();
 
 const workerFiles = ['control', 'cpu', 'compute', 'recall']
   .map((name) => `workers/${name}.ts`)
@@ -199,7 +202,7 @@ function isTemporary(error: unknown): boolean {
 }
 
 /** The innermost message of a failed workflow: the failed step's own words. */
-function failureMessage(error: Error): string {
+export function failureMessage(error: Error): string {
   let inner: Error = error;
   while (inner.cause instanceof Error) inner = inner.cause;
   return inner.message;

@@ -7,6 +7,7 @@ import { lockPath } from '../infra/session.ts';
 import type { RunResult } from '../lib/pipeline/plan.ts';
 import { storageSeconds } from '../workers/storage-clock.ts';
 import { workerNames } from '../workers/supervisor.ts';
+import { failureMessage } from './follow.ts';
 import { Interrupted } from './interrupted.ts';
 import { keepResults } from './run-results.ts';
 import { keepingUp, type Work, withWork } from './work.ts';
@@ -37,7 +38,7 @@ async function keepScheduled(work: Pick<Work, 'client' | 'env' | 'memory' | 'sto
   const since = new Date().toISOString();
   const kept = new Set<string>();
   let storage = storageSeconds(stateFolder(process.env));
-  const query = `WorkflowType = "pipeline" AND TemporalScheduledById IS NOT NULL AND ExecutionStatus = "Completed" AND CloseTime > "${since}"`;
+  const query = `WorkflowType = "pipeline" AND TemporalScheduledById IS NOT NULL AND ExecutionStatus != "Running" AND CloseTime > "${since}"`;
   while (!work.stopped.aborted) {
     try {
       for await (const { workflowId } of work.client.workflow.list({ query })) {
@@ -49,8 +50,8 @@ async function keepScheduled(work: Pick<Work, 'client' | 'env' | 'memory' | 'sto
         say.line(`Scheduled run ${workflowId} has ended; report: ${files.page}`);
       }
     } catch (error) {
-      // The server may be on its way back, the disk full: the next run gets its turn all the same.
-      if (!work.stopped.aborted) say.line(`Scheduled runs: ${(error as Error).message}`);
+      // The run failed, the server is on its way back, the disk is full: the next run gets its turn all the same.
+      if (!work.stopped.aborted) say.line(`Scheduled runs: ${failureMessage(error as Error)}`);
     }
     await delay(LOOK_MS, undefined, { signal: work.stopped }).catch(() => undefined);
   }

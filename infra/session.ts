@@ -1,5 +1,5 @@
 /** One newshound at work in a state folder: the lock, the guard, the servers, and the record of what runs. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../lib/errors.ts';
 import type { Environment } from './environment.ts';
@@ -90,6 +90,14 @@ export async function openStorage(options: SessionOptions): Promise<Pick<Server,
   });
 }
 
+/** What processes that are gone left: scratch folders, named by pid (workers started by hand may be at work here), and how long they waited for S3. */
+function sweep(stateFolder: string): void {
+  rmSync(join(stateFolder, 'storage-seconds'), { recursive: true, force: true });
+  const scratch = join(stateFolder, 'scratch');
+  for (const name of existsSync(scratch) ? readdirSync(scratch) : [])
+    if (processStart(Number.parseInt(name, 10)) === null) rmSync(join(scratch, name), { recursive: true, force: true });
+}
+
 interface Claim {
   guard: Guard;
   /** ISO 8601. */
@@ -120,8 +128,7 @@ async function withClaim<T>(
   };
   try {
     endLeftovers(stateFolder, say);
-    for (const left of ['scratch', 'storage-seconds'])
-      rmSync(join(stateFolder, left), { recursive: true, force: true });
+    sweep(stateFolder);
     return await start({ guard, since: lock.holder.since, letGo });
   } catch (error) {
     letGo();

@@ -79,7 +79,7 @@ export function createComputeProcess(
     // It ends by SIGKILL as a rule, and what it had in hand may be a whole export of readers' logs: its scratch goes with it.
     const parent = join(stateFolder(env), 'scratch');
     mkdirSync(parent, { recursive: true });
-    const scratch = mkdtempSync(join(parent, 'compute-'));
+    const scratch = mkdtempSync(join(parent, `${process.pid}-`));
     const started = fork(modulePath, [], {
       env: { ...env, TMPDIR: scratch },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -18,9 +18,9 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
   const decisions = openDecisions();
   const on = (summary: string) => heavy<PromoteActivities>(queue, summary);
 
-  const control = settings.against === 'no_queries' ? null : await on('what is served now').readServing();
-  if (settings.against === 'no_queries')
-    decisions.close('it is measured to its planned end and promotes nothing; to end it, cancel the run');
+  const isMeasured = settings.against === 'no_queries';
+  const control = isMeasured ? null : await on('what is served now').readServing();
+  if (isMeasured) decisions.close('it is measured to its planned end and promotes nothing; to end it, cancel the run');
   try {
     const { days, last } = await experiment();
     const conclusion = await conclude(last);
@@ -86,7 +86,7 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
     if (decisions.rollback !== null) return rolledBack(decisions.rollback);
     const { reasons } = last;
     if (last.outcome === 'rollback') return { outcome: 'rolled_back', reasons, decidedBy: 'guardrail' };
-    if (settings.against === 'no_queries') return { outcome: 'measured', reasons, decidedBy: 'nobody' };
+    if (isMeasured) return { outcome: 'measured', reasons, decidedBy: 'nobody' };
     if (last.outcome === 'reject') return { outcome: 'rejected', reasons, decidedBy: 'metrics' };
     if (last.outcome !== 'promote') return { outcome: 'inconclusive', reasons, decidedBy: 'metrics' };
     const wasUndone = control?.value.undid === input.inputs.student.digest;

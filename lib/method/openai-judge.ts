@@ -110,8 +110,8 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
       const judgements = await Promise.all(batch.map(judgeOne));
       if (judgements.length > 0 && judgements.every((judgement) => judgement === null)) {
         throw new JudgeError(
-          `the judge at ${options.baseUrl} answered none of ${batch.length} questions: ${last instanceof Error ? last.message : 'no reason is known'}`,
-          { retryable: last === null || mayPass(last), cause: last },
+          `the judge at ${options.baseUrl} answered none of ${batch.length} questions: ${(last as Error).message}`,
+          { retryable: mayPass(last), cause: last },
         );
       }
       return judgements;

@@ -1,7 +1,7 @@
 /** Which readers a round trains on: every reader once an epoch, in an order that is a function of seed and epoch alone. */
 import { Random } from '../random.ts';
 
-/** The `count` readers of a round, wrapping into the next epoch where one ends; fewer where one would come twice, with the same lists. */
+/** The `count` readers of a round (all, where there are fewer), wrapping into the next epoch where one ends. None comes twice: its lists would be the same. */
 export function readersOfRound<T>(readers: readonly T[], round: number, count: number, seed: number): T[] {
   const orders = new Map<number, number[]>();
   const orderOf = (epoch: number): number[] => {
@@ -11,11 +11,10 @@ export function readersOfRound<T>(readers: readonly T[], round: number, count: n
     orders.set(epoch, order);
     return order;
   };
-  const drawn = Array.from({ length: count }, (_, i) => {
-    const position = round * count + i;
-    return readers[orderOf(Math.floor(position / readers.length))[position % readers.length]];
-  });
-  return [...new Set(drawn)];
+  const drawn = new Set<number>();
+  for (let position = round * count; drawn.size < Math.min(count, readers.length); position++)
+    drawn.add(orderOf(Math.floor(position / readers.length))[position % readers.length]);
+  return Array.from(drawn, (i) => readers[i]);
 }
 
 /** Contiguous part `shard` of `shards`, their sizes differing by at most one. */

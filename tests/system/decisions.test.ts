@@ -181,6 +181,23 @@ describe('an A/B test', () => {
     ).length;
   }
 
+  /** A run that was held while its first day was going on, which is over now. */
+  async function heldOnDayOne(
+    student: keyof typeof scripts,
+    settings: Partial<PromoteSettings>,
+  ): Promise<WorkflowHandle> {
+    const handle = await start(student, settings, 'day 1');
+    await expect.poll(() => calls.includes(`day 1 of ${handle.workflowId}`), { timeout: 20_000 }).toBe(true);
+    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
+    handle.open();
+    await expect
+      .poll(async () => (await handle.query<{ fraction: number }>('progress')).fraction, { timeout: 20_000 })
+      .toBeGreaterThan(0);
+    // By the time of this answer the workflow has done all that the end of the day made it do.
+    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
+    return handle;
+  }
+
   async function awaiting(handle: WorkflowHandle): Promise<void> {
     // Refused until a decision is awaited; an update that changes nothing asks.
     await expect
@@ -269,29 +286,14 @@ describe('an A/B test', () => {
   });
 
   it('holds between two days, and goes on', async () => {
-    const handle = await start('same', {}, 'day 1');
-    await expect.poll(() => calls.includes(`day 1 of ${handle.workflowId}`), { timeout: 20_000 }).toBe(true);
-    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
-    handle.open();
-    await expect
-      .poll(async () => (await handle.query<{ fraction: number }>('progress')).fraction, { timeout: 20_000 })
-      .toBeGreaterThan(0);
-    // By the time of this answer the workflow has done all that the end of the day made it do.
-    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
+    const handle = await heldOnDayOne('same', {});
     expect(await daysScheduled(handle)).toBe(1);
     expect(await tell(handle, 'resume', { by: 'Ada' })).toBe('running');
     expect(await conclusionOf(handle)).toMatchObject({ outcome: 'inconclusive', days: 3 });
   });
 
   it('that is held on its last day promotes nobody before it goes on', async () => {
-    const handle = await start('better', { approval: 'automatic', days: 1 }, 'day 1');
-    await expect.poll(() => calls.includes(`day 1 of ${handle.workflowId}`), { timeout: 20_000 }).toBe(true);
-    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
-    handle.open();
-    await expect
-      .poll(async () => (await handle.query<{ fraction: number }>('progress')).fraction, { timeout: 20_000 })
-      .toBe(1);
-    expect(await tell(handle, 'hold', { by: 'Ada' })).toMatch(/^held/);
+    const handle = await heldOnDayOne('better', { approval: 'automatic', days: 1 });
     expect(calls).not.toContain(`swapped ${handle.workflowId}`);
     expect(await tell(handle, 'rollback', { by: 'Ada', reason: 'second thoughts' })).toBe('rolled back by Ada');
     expect(await conclusionOf(handle)).toMatchObject({ outcome: 'rolled_back', decidedBy: 'Ada' });

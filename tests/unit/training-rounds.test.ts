@@ -21,7 +21,10 @@ describe('the readers of a round', () => {
     expect(epoch(1)).not.toEqual(epoch(0));
     expect(epoch(0, 2)).not.toEqual(epoch(0));
     expect(epoch(0)).toEqual(epoch(0));
-    // A round that goes over the end of an epoch takes from both.
+    // Over the end of an epoch, and of fewer readers than are asked for: nobody twice, and as many as there can be.
+    for (let round = 0; round < 20; round++) expect(new Set(readersOfRound(readers, round, 7, 1)).size).toBe(7);
+    expect(readersOfRound(readers, 3, 32, 1).toSorted((a, b) => a - b)).toEqual(readers);
+    expect(readersOfRound([], 0, 4, 1)).toEqual([]);
     expect([...readersOfRound(readers, 0, 7, 1), ...readersOfRound(readers, 1, 7, 1)].slice(0, 10)).toEqual(epoch(0));
   });
 
