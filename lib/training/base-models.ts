@@ -10,6 +10,8 @@ const steps = {
   casual: 300,
   'list-2': 1200,
   'casual-2': 200,
+  'list-3': 3000,
+  'casual-3': 200,
 } as const;
 
 /** Worlds 101 to 112: no profile, test or claim uses them. */

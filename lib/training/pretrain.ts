@@ -1,7 +1,7 @@
 /**
  * The small base models, trained from nothing on generated worlds that no run uses: first to repeat words that do not exist (made-up.ts),
  * then to copy (signals to what they are about, in their own words), to name (the same in the news' words), to write whole lists
- * (lib/data/world/annotation.ts), then lists of every quality, and both once more. The demo starts from them, as the paper starts from Qwen: what they bring is
+ * (lib/data/world/annotation.ts), then lists of every quality, and both twice more. The demo starts from them, as the paper starts from Qwen: what they bring is
  * the language and its names, nothing about a run's readers or articles; and they can write a good list, but are not told that one is
  * wanted: rewards tell.
  */
@@ -46,8 +46,8 @@ export interface BaseModelPlan {
   learningRate: number;
 }
 
-/** In this order; the last two are the two before once more, with other examples. */
-export const phases = ['repeat', 'copy', 'name', 'list', 'casual', 'list-2', 'casual-2'] as const;
+/** In this order; lists and casual lists three times, each time other examples. */
+export const phases = ['repeat', 'copy', 'name', 'list', 'casual', 'list-2', 'casual-2', 'list-3', 'casual-3'] as const;
 export type Phase = (typeof phases)[number];
 
 /** Examples of words that do not exist, in each phase: what is not exercised is unlearnt. */
@@ -55,7 +55,13 @@ const madeUpShare: Partial<Record<Phase, number>> = { repeat: 1, copy: 1 / 2 };
 const MADE_UP_SHARE = 1 / 8;
 
 /** Of the learning rate. What a model likes to write changes in a casual phase, not what it can. */
-const rateShare: Partial<Record<Phase, number>> = { casual: 0.4, 'list-2': 0.6, 'casual-2': 0.4 };
+const rateShare: Partial<Record<Phase, number>> = {
+  casual: 0.4,
+  'list-2': 0.6,
+  'casual-2': 0.4,
+  'list-3': 0.8,
+  'casual-3': 0.4,
+};
 
 /** Of many signals, a made-up list names the newest. */
 const NEWEST = 4;
@@ -213,6 +219,8 @@ const examples: Record<Phase, Draw> = {
   casual: casualExample,
   'list-2': listExample,
   'casual-2': casualExample,
+  'list-3': listExample,
+  'casual-3': casualExample,
 };
 
 function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedWorld['signals'] {

@@ -23,7 +23,17 @@ const plan: PretrainPlan = {
       heads: 2,
       intermediate: 32,
       learningRate: 1e-2,
-      steps: { repeat: 40, copy: 4, name: 4, list: 4, casual: 4, 'list-2': 4, 'casual-2': 4 },
+      steps: {
+        repeat: 40,
+        copy: 4,
+        name: 4,
+        list: 4,
+        casual: 4,
+        'list-2': 4,
+        'casual-2': 4,
+        'list-3': 4,
+        'casual-3': 4,
+      },
     },
   ],
 };
@@ -51,7 +61,7 @@ describe('pretraining', () => {
     const first = await pretrain(model, plan, corpus, 1, (phase, step, _, loss) =>
       seen.push(`${phase} ${step} ${loss}`),
     );
-    expect(seen).toHaveLength(64);
+    expect(seen).toHaveLength(72);
     expect(seen.map((line) => line.split(' ')[0])).toEqual([
       ...Array<string>(40).fill('repeat'),
       ...Array<string>(4).fill('copy'),
@@ -60,6 +70,8 @@ describe('pretraining', () => {
       ...Array<string>(4).fill('casual'),
       ...Array<string>(4).fill('list-2'),
       ...Array<string>(4).fill('casual-2'),
+      ...Array<string>(4).fill('list-3'),
+      ...Array<string>(4).fill('casual-3'),
     ]);
     const [before] = seen.map((line) => Number(line.split(' ')[2]));
     expect(before).toBeCloseTo(Math.log(corpus.tokenizer.vocabularySize), 0);
@@ -71,18 +83,18 @@ describe('pretraining', () => {
 
   it('goes on from the file in which a model was left as if it had not been left', async () => {
     const shorter = { ...model, steps: { ...model.steps, repeat: 4 } };
-    const begun = { ...shorter, steps: { ...shorter.steps, 'casual-2': 0 } };
+    const begun = { ...shorter, steps: { ...shorter.steps, 'casual-3': 0 } };
     const whole = await pretrain(shorter, plan, corpus, 1, () => undefined);
     const left = await pretrain(begun, plan, corpus, 1, () => undefined);
     const folder = mkdtempSync(join(tmpdir(), 'pretrain-'));
     saveLanguageModel(left.model, folder, { dtype: 'F16' });
     const ended = await pretrain(shorter, plan, corpus, 1, () => undefined, {
       model: loadLanguageModel(folder),
-      done: ['repeat', 'copy', 'name', 'list', 'casual', 'list-2'],
+      done: ['repeat', 'copy', 'name', 'list', 'casual', 'list-2', 'casual-2', 'list-3'],
     });
     for (const [name, { data }] of whole.model.parameters)
       expect(ended.model.parameters.get(name)?.data, name).toEqual(data);
-    expect(Object.keys(ended.losses)).toEqual(['casual-2']);
+    expect(Object.keys(ended.losses)).toEqual(['casual-3']);
   });
 });
 
