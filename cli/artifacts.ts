@@ -2,6 +2,7 @@
 import { ConfigError } from '../lib/errors.ts';
 import { type Artifacts, blobKey } from '../lib/store/artifacts.ts';
 import type { Manifest } from '../lib/store/manifest.ts';
+import { prune } from '../lib/store/prune.ts';
 import { type Kind, kinds, type Ref } from '../lib/store/ref.ts';
 import { formatTable } from './table.ts';
 
@@ -97,6 +98,23 @@ export async function lineageOf(artifacts: Artifacts, prefix: string): Promise<s
   return lines.join('\n');
 }
 
+/**
+ * Removes what is older than `days` and needed no more (lib/store/prune.ts); says what it removed, or would. `running`: workflows that may be
+ * about to take something from the store. Throws ConfigError where there are any.
+ */
+export async function pruneArtifacts(
+  artifacts: Artifacts,
+  { days, dryRun, running }: { days: number; dryRun: boolean; running: readonly string[] },
+): Promise<string> {
+  if (running.length > 0)
+    throw new ConfigError(
+      `${running.join(', ')} ${running.length === 1 ? 'runs' : 'run'}, and may need what would be removed: prune when nothing runs (newshound status)`,
+    );
+  const before = new Date(Date.now() - days * 24 * 3600 * 1000);
+  const { removed, removedBytes, kept, keptBytes } = await prune(artifacts, before, dryRun);
+  return `${dryRun ? 'Would remove' : 'Removed'} ${removed} artifacts (${size(removedBytes)}) older than ${days} ${days === 1 ? 'day' : 'days'} that nothing needs; ${kept} ${dryRun ? 'would stay' : 'stay'} (${size(keptBytes)})`;
+}
+
 async function newestFirst(artifacts: Artifacts): Promise<{ digest: string; at: Date }[]> {
   const entries: { digest: string; at: Date }[] = [];
   for await (const { key, at } of artifacts.list('manifests/')) {
@@ -130,5 +148,6 @@ async function describe(artifacts: Artifacts, digest: string, at: Date): Promise
 
 function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
-  return bytes < 2 ** 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  if (bytes < 2 ** 20) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

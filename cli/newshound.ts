@@ -3,12 +3,12 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { countOf, hoursOf } from './arguments.ts';
+import { artifactCommands } from './artifact-commands.ts';
 import { colors as pc } from './colors.ts';
 import { outFolder } from '../infra/environment.ts';
 import { NewshoundError } from '../lib/errors.ts';
 import { createDisplay } from './display.ts';
-import type { Artifacts } from '../lib/store/artifacts.ts';
-import { withArtifacts } from './store.ts';
+import { printed } from './store.ts';
 import { printable } from './table.ts';
 import { Interrupted } from './interrupted.ts';
 
@@ -107,7 +107,7 @@ program
       readerId: options.reader,
       articles: options.articles,
     };
-    await print((artifacts) => recommend(artifacts, question));
+    await printed((artifacts) => recommend(artifacts, question));
   });
 
 program
@@ -126,7 +126,7 @@ program
   .option('--to <version>', 'version to serve again; default: the one before', countOf)
   .action(async ({ to }: { to?: number }) => {
     const { revert } = await import('./revert.ts');
-    await print((artifacts) => revert(artifacts, to ?? null));
+    await printed((artifacts) => revert(artifacts, to ?? null));
   });
 
 program
@@ -204,48 +204,7 @@ operator('reject', 'refuse the student of the A/B test that awaits a decision', 
 });
 operator('rollback', 'end the A/B test that runs, and keep what is served', 'promote', 'rollback');
 
-const stored = program.command('artifacts').description('look into the artifact store');
-
-stored
-  .command('ls')
-  .description('the newest artifacts')
-  .option('--kind <kind>', 'of this kind only')
-  .option('--limit <count>', 'how many', countOf, 40)
-  .action(async ({ kind, limit }: { kind?: string; limit: number }) => {
-    const { listArtifacts } = await import('./artifacts.ts');
-    await print((artifacts) => listArtifacts(artifacts, kind ?? null, limit));
-  });
-
-stored
-  .command('show')
-  .description('its files, maker, settings and inputs')
-  .argument('<digest>', 'the first characters of its digest')
-  .action(async (digest: string) => {
-    const { showArtifact } = await import('./artifacts.ts');
-    await print((artifacts) => showArtifact(artifacts, digest));
-  });
-
-stored
-  .command('verify')
-  .description('read every byte against its digest')
-  .argument('[digest...]', 'these only')
-  .action(async (digests: string[]) => {
-    const { verifyArtifacts } = await import('./artifacts.ts');
-    const say = createDisplay(process.stdout);
-    await withArtifacts(say, async (artifacts) => {
-      const problems = await verifyArtifacts(artifacts, digests, say.line);
-      if (problems.length > 0) process.exitCode = 1;
-    });
-  });
-
-stored
-  .command('lineage')
-  .description('what it was made from, back to the source')
-  .argument('<digest>', 'the first characters of its digest')
-  .action(async (digest: string) => {
-    const { lineageOf } = await import('./artifacts.ts');
-    await print((artifacts) => lineageOf(artifacts, digest));
-  });
+artifactCommands(program.command('artifacts').description('look into the artifact store, and free it'));
 
 try {
   await program.parseAsync();
@@ -277,13 +236,6 @@ function operator(
       const answers = await tell(what, update, { by: by ?? null, reason: reason ?? null }, more);
       process.stdout.write(`${answers.join('\n')}\n`);
     });
-}
-
-async function print(text: (artifacts: Artifacts) => Promise<string>): Promise<void> {
-  await withArtifacts(
-    createDisplay(process.stdout),
-    async (artifacts) => void process.stdout.write(`${printable(await text(artifacts))}\n`),
-  );
 }
 
 /** An error of newshound's own is its message; anything else is a bug, shown with its stack. */

@@ -44,10 +44,7 @@ export async function tell(
   const refusals: string[] = [];
   let cause: unknown;
   // A paper run and the pipeline of its arm are both held.
-  const types = what === 'pipeline' ? '"pipeline", "paper"' : '"promote"';
-  const running: string[] = [];
-  for await (const run of client.workflow.list({ query: `WorkflowType IN (${types}) AND ExecutionStatus = "Running"` }))
-    running.push(run.workflowId);
+  const running = await runningOf(client, what === 'pipeline' ? ['pipeline', 'paper'] : ['promote']);
   if (update === 'decide' && running.length > 1)
     throw new ConfigError(
       `${running.length} A/B tests run: ${running.join(', ')}. Decide each in the Temporal UI: update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
@@ -132,8 +129,26 @@ export async function removeSchedule(
   return `Schedule ${scheduleId} is gone`;
 }
 
+/** Ids of the workflows that are under way where the environment leads; none where no Temporal is within reach. */
+export async function runsUnderWay(): Promise<string[]> {
+  const env = reachable();
+  if (env === undefined) return [];
+  return await runningOf(await connectTemporal(temporalConnection(env)), ['pipeline', 'paper', 'promote']);
+}
+
+async function runningOf(client: Client, types: readonly string[]): Promise<string[]> {
+  const ids: string[] = [];
+  const query = `WorkflowType IN (${types.map((type) => `"${type}"`).join(', ')}) AND ExecutionStatus = "Running"`;
+  for await (const { workflowId: id } of client.workflow.list({ query })) ids.push(id);
+  return ids;
+}
+
+function reachable(): NodeJS.ProcessEnv | undefined {
+  return hasOwnTemporal(process.env) ? process.env : joinable(process.env, 'any')?.env;
+}
+
 async function connectToRunning(): Promise<Client> {
-  const env = hasOwnTemporal(process.env) ? process.env : joinable(process.env, 'any')?.env;
+  const env = reachable();
   if (env === undefined)
     throw new ConfigError(
       'no newshound runs in this folder. Start one (newshound up), or set NEWSHOUND_TEMPORAL_ADDRESS',

@@ -6,7 +6,17 @@ import { hasOwnS3 } from '../infra/servers.ts';
 import { openStorage } from '../infra/session.ts';
 import { type Artifacts, createArtifacts } from '../lib/store/artifacts.ts';
 import { createS3 } from '../lib/store/s3.ts';
+import { createDisplay } from './display.ts';
+import { printable } from './table.ts';
 import { joinable } from './work.ts';
+
+/** Prints what `text` makes of the store. */
+export async function printed(text: (artifacts: Artifacts) => Promise<string>): Promise<void> {
+  await withArtifacts(
+    createDisplay(process.stdout),
+    async (artifacts) => void process.stdout.write(`${printable(await text(artifacts))}\n`),
+  );
+}
 
 /** The store that the environment `env` leads to. */
 export function openArtifacts(env: NodeJS.ProcessEnv): Artifacts {

@@ -6,8 +6,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
-import { ArtifactCorrupt, DataError } from '../errors.ts';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { ArtifactCorrupt, DataError, StorageRefused } from '../errors.ts';
 import { dropOldest, isWhole } from './artifact-cache.ts';
 import { artifactDigest, type Manifest, type ManifestFile, sha256, sortedFiles, thisMachine } from './manifest.ts';
 import type { Kind, MadeBy, Ref } from './ref.ts';
@@ -34,10 +40,14 @@ export interface Artifacts {
   createDocument(key: string, value: unknown): Promise<boolean>;
   /** Keys of stored objects below a prefix, with bytes and time of writing. */
   list(prefix: string): AsyncIterable<{ key: string; bytes: number; at: Date }>;
+  /** Removes objects; those that are not there count as removed. */
+  remove(keys: readonly string[]): Promise<void>;
   readonly bucket: Bucket;
 }
 
 const UPLOADS_AT_ONCE = 4;
+/** As many as S3 takes in one request. */
+const REMOVED_AT_ONCE = 1000;
 /** A body cut short is read again so often before it is called corrupt. */
 const READ_TRIES = 3;
 
@@ -236,6 +246,22 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
           yield { key: Key ?? '', bytes: Size ?? 0, at: LastModified ?? new Date(0) };
         token = page.NextContinuationToken;
       } while (token);
+    },
+
+    async remove(keys) {
+      for (let i = 0; i < keys.length; i += REMOVED_AT_ONCE) {
+        const Objects = keys.slice(i, i + REMOVED_AT_ONCE).map((Key) => ({ Key }));
+        const { Errors } = await s3
+          .send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }))
+          .catch((error: unknown) => {
+            throw storageError(error, Objects[0].Key);
+          });
+        const [first] = Errors ?? [];
+        if (first !== undefined)
+          throw new StorageRefused(
+            `S3 did not remove ${first.Key}: ${first.Code} ${first.Message ?? ''}. Check the bucket's permissions (s3:DeleteObject), then run it again`,
+          );
+      }
     },
   };
   return artifacts;

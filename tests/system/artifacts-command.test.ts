@@ -2,9 +2,11 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
-import { lineageOf, listArtifacts, showArtifact, verifyArtifacts } from '../../cli/artifacts.ts';
+import { lineageOf, listArtifacts, pruneArtifacts, showArtifact, verifyArtifacts } from '../../cli/artifacts.ts';
 import { ensureBucket } from '../../infra/s3.ts';
 import { type Artifacts, createArtifacts } from '../../lib/store/artifacts.ts';
+import { type Pointer, servingPointer, swapPointer } from '../../lib/store/pointers.ts';
+import { prune } from '../../lib/store/prune.ts';
 import type { MadeBy, Ref } from '../../lib/store/ref.ts';
 import { createS3 } from '../../lib/store/s3.ts';
 
@@ -71,5 +73,91 @@ describe('newshound artifacts', () => {
     const problems = await verifyArtifacts(artifacts, [model.digest.slice(0, 10)], () => undefined);
     expect(problems).toEqual([expect.stringMatching(new RegExp(`artifacts/${file?.sha256} is corrupt.*teacher`))]);
     writeFileSync(path, bytes);
+  });
+});
+
+describe('newshound artifacts prune', () => {
+  const env = { ...inject('serversEnv'), NEWSHOUND_S3_BUCKET: 'artifacts-prune' };
+  const future = (): Date => new Date(Date.now() + 60_000);
+  let artifacts: Artifacts;
+
+  const step = async (key: string, refs: Record<string, Ref>): Promise<void> =>
+    await artifacts.putDocument(`steps/${key}.json`, { stage: key, output: { outputs: refs, facts: {} } });
+  const keys = async (): Promise<string[]> => {
+    const all: string[] = [];
+    for await (const { key } of artifacts.list('')) all.push(key);
+    return all;
+  };
+  /** S3 tells the times of objects in whole seconds. */
+  const nextSecond = async (): Promise<Date> => {
+    const next = (Math.trunc(Date.now() / 1000) + 1) * 1000;
+    await expect.poll(() => Date.now(), { timeout: 2000 }).toBeGreaterThan(next);
+    return new Date(next);
+  };
+  const put = async (name: string, content: string, inputs: Record<string, Ref> = {}): Promise<Ref<'model'>> =>
+    await artifacts.put(
+      'model',
+      { 'shared.bin': Buffer.from('in all'), 'own.bin': Buffer.from(content) },
+      madeBy(name, inputs),
+    );
+
+  beforeAll(async () => {
+    await ensureBucket(createS3(env));
+    artifacts = createArtifacts({ ...createS3(env), cacheFolder: mkdtempSync(join(tmpdir(), 'newshound-prune-')) });
+  });
+
+  it('keeps what is served, what last runs ended with, and what these were made from; the rest goes, records first', async () => {
+    const source = await put('extract', 'source');
+    const last = await put('student', 'last', { source });
+    const [first, second, third] = [
+      await put('student', '1'),
+      await put('student', '2', { source }),
+      await put('student', '3'),
+    ];
+    const lost = await put('teacher', 'lost', { source });
+    await artifacts.putDocument('runs/nightly/demo.json', { run: 'r', outputs: { student: last } });
+    let serving: Pointer<{ student: Ref }> | null = null;
+    for (const student of [first, second, third])
+      serving = await swapPointer(artifacts.bucket, servingPointer, { student }, serving);
+    await step('kept', { student: last });
+    await step('gone', { student: lost });
+    await step('half', { student: last, teacher: lost });
+
+    const before = await keys();
+    const told = await prune(artifacts, future(), true);
+    expect(await keys()).toEqual(before);
+    // The first student is two promotions ago.
+    expect(told).toMatchObject({ removed: 2, kept: 4 });
+    expect(await prune(artifacts, future(), false)).toEqual(told);
+    for (const ref of [source, last, second, third]) expect(await artifacts.isStored(ref)).toBe(true);
+    for (const ref of [first, lost]) expect(await artifacts.isStored(ref)).toBe(false);
+    const left = await keys();
+    expect(left.filter((key) => key.startsWith('steps/'))).toEqual(['steps/kept.json']);
+    expect(left.filter((key) => key.startsWith('artifacts/'))).toHaveLength(5);
+    expect(await prune(artifacts, future(), false)).toMatchObject({ removed: 0, removedBytes: 0 });
+  });
+
+  it('removes nothing younger than was said, and nothing that a younger one was made from or a younger record names', async () => {
+    const [old, again, lost] = [
+      await put('extract', 'old'),
+      await put('teacher', 'again'),
+      await put('teacher', 'lost'),
+    ];
+    const since = await nextSecond();
+    const young = await put('teacher', 'young', { old });
+    const orphan = await put('teacher', 'orphan');
+    await step('again', { teacher: again });
+    expect(await prune(artifacts, since, false)).toMatchObject({ removed: 1 });
+    for (const ref of [old, again, young, orphan]) expect(await artifacts.isStored(ref)).toBe(true);
+    expect(await artifacts.isStored(lost)).toBe(false);
+  });
+
+  it('refuses while something runs, by its name', async () => {
+    await expect(pruneArtifacts(artifacts, { days: 30, dryRun: false, running: ['nightly-demo'] })).rejects.toThrow(
+      'nightly-demo runs, and may need what would be removed: prune when nothing runs (newshound status)',
+    );
+    expect(await pruneArtifacts(artifacts, { days: 30, dryRun: true, running: [] })).toMatch(
+      /^Would remove 0 artifacts \(0 B\) older than 30 days that nothing needs; \d+ would stay/,
+    );
   });
 });
