@@ -229,11 +229,12 @@ function operator(
   program
     .command(name)
     .description(description)
+    .argument('[id]', 'of this workflow only; default: of all that run')
     .option('--by <name>', 'who says so; default: the user')
     .option('--reason <text>', 'why')
-    .action(async ({ by, reason }: { by?: string; reason?: string }) => {
+    .action(async (id: string | undefined, { by, reason }: { by?: string; reason?: string }) => {
       const { tell } = await import('./operator.ts');
-      const answers = await tell(what, update, { by: by ?? null, reason: reason ?? null }, more);
+      const answers = await tell(what, update, { id: id ?? null, by: by ?? null, reason: reason ?? null }, more);
       process.stdout.write(`${answers.join('\n')}\n`);
     });
 }

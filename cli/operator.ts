@@ -23,11 +23,13 @@ export class Refused extends NewshoundError {
 }
 
 export interface Ask {
+  /** Workflow id of the one that is meant; null: every one that runs. */
+  id: string | null;
   by: string | null;
   reason: string | null;
 }
 
-/** Sends an update to every pipeline (or A/B test) that runs; one line for each answer. Throws ConfigError when none runs, Refused. */
+/** Sends an update to every pipeline (or A/B test) that runs, or to the one that is named; one line for each answer. Throws ConfigError when none runs, Refused. */
 export async function tell(
   what: 'pipeline' | 'promote',
   update: string,
@@ -45,11 +47,12 @@ export async function tell(
   let cause: unknown;
   // A paper run and the pipeline of its arm are both held.
   const running = await runningOf(client, what === 'pipeline' ? ['pipeline', 'paper'] : ['promote']);
-  if (update === 'decide' && running.length > 1)
-    throw new ConfigError(
-      `${running.length} A/B tests run: ${running.join(', ')}. Decide each in the Temporal UI: update "decide" with {"decision": "approve" | "reject", "by": "you", "reason": "why"}`,
-    );
-  for (const id of running) {
+  const name = what === 'pipeline' ? 'pipeline' : 'A/B test';
+  if (ask.id !== null && !running.includes(ask.id))
+    throw new ConfigError(`no ${name} ${ask.id} runs now. Running: ${running.join(', ') || 'none'}`);
+  if (update === 'decide' && ask.id === null && running.length > 1)
+    throw new ConfigError(`${running.length} A/B tests run: say which one, ${running.join(' or ')}`);
+  for (const id of ask.id === null ? running : [ask.id]) {
     try {
       const answer = await client.workflow.getHandle(id).executeUpdate<string, [object]>(update, { args: [request] });
       answers.push(`${id}: ${answer}`);
@@ -63,10 +66,7 @@ export async function tell(
   }
   // One that cannot be told now, as a test in its days, does not keep another from being told.
   if (answers.length === 0 && refusals.length > 0) throw new Refused(refusals.join('\n'), { cause });
-  if (answers.length === 0) {
-    const name = what === 'pipeline' ? 'pipeline' : 'A/B test';
-    throw new ConfigError(`no ${name} runs now (newshound status)`);
-  }
+  if (answers.length === 0) throw new ConfigError(`no ${name} runs now (newshound status)`);
   return [...answers, ...refusals];
 }
 

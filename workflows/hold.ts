@@ -1,5 +1,5 @@
-/** Hold and resume: an operator's updates, and the signal with which a pipeline passes them on to its children. */
-import { condition, defineSignal, defineUpdate, setHandler } from '@temporalio/workflow';
+/** Hold and resume: an operator's updates, and the signal with which a workflow passes them on to its children. */
+import { condition, defineSignal, defineUpdate, getExternalWorkflowHandle, setHandler } from '@temporalio/workflow';
 
 /** Who asks, and why. */
 export interface Request {
@@ -48,6 +48,11 @@ export function holdable(onChange: (held: boolean, text: string) => void, held =
     },
     passed: () => condition(() => !state.held),
   };
+}
+
+/** Tells child workflows. One that has just ended cannot be told, and need not be. */
+export async function passOn(held: boolean, children: readonly string[]): Promise<void> {
+  await Promise.allSettled(children.map((child) => getExternalWorkflowHandle(child).signal(holdChild, held)));
 }
 
 /** Throws, so that an update is refused, where it does not say who asks. */

@@ -3,7 +3,6 @@ import {
   ApplicationFailure,
   CancellationScope,
   executeChild,
-  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   workflowInfo,
@@ -16,7 +15,7 @@ import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import { type Board, openBoard } from './board.ts';
 import { rootMessage } from './failure-message.ts';
-import { type Hold, holdable, holdChild } from './hold.ts';
+import { type Hold, holdable, passOn } from './hold.ts';
 import { control, stageActivity, type Worked } from './proxies.ts';
 
 /** A stage that is a workflow of its own: its input, and the short name of the queue of its heavy activities. */
@@ -34,7 +33,7 @@ export async function pipeline(plan: Plan): Promise<RunResult> {
   const board = openBoard(plan, run);
   const holding = holdable((held, text) => {
     board.setHeld(held, text);
-    void passOn(held, Object.values(board.states));
+    void passOn(held, runningChildren(board));
   });
   const taken = plan.takes === null ? {} : await takeOutputs(plan, plan.takes);
 
@@ -172,8 +171,6 @@ async function takeOutputs(plan: Plan, { from, outputs }: NonNullable<Plan['take
   return await control(`outputs of ${from}`).takeOutputs({ pipeline: from, profile: plan.profile, outputs });
 }
 
-/** Tells running children. One that has just ended cannot be told, and need not be. */
-async function passOn(held: boolean, states: readonly StepState[]): Promise<void> {
-  const children = states.flatMap(({ status, child }) => (status === 'running' && child !== null ? [child] : []));
-  await Promise.allSettled(children.map((child) => getExternalWorkflowHandle(child).signal(holdChild, held)));
+function runningChildren({ states }: Board): string[] {
+  return Object.values(states).flatMap(({ status, child }) => (status === 'running' && child !== null ? [child] : []));
 }

@@ -1,10 +1,10 @@
 /** The sweep: how results grow with model size, and with the number of lists that the best is taken from. */
-import { executeChild, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { executeChild, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { StageOutput } from '../lib/pipeline/stages.ts';
 import type { ArmResult, SweepActivities } from './activities.ts';
 import { rootMessage } from './failure-message.ts';
 import { withLimit } from './fan-out.ts';
-import { holdable } from './hold.ts';
+import { holdable, passOn } from './hold.ts';
 import type { StageRun } from './pipeline.ts';
 import { heavy, work, type Worked } from './proxies.ts';
 import type { teacher } from './teacher.ts';
@@ -13,7 +13,11 @@ import { openTrainingBoard } from './training-board.ts';
 export async function sweep({ input, queue }: StageRun): Promise<Worked<StageOutput>> {
   const { models, concurrency, budgetMinutes } = input.settings.sweep;
   const board = openTrainingBoard('starting');
-  const holding = holdable((_, text) => board.note(text));
+  const running = new Set<string>();
+  const holding = holdable((held, text) => {
+    board.note(text);
+    void passOn(held, [...running]);
+  });
   const arms: ArmResult[] = [];
   const notRun: { model: string; why: string }[] = [];
   const on = (summary: string) => heavy<SweepActivities>(queue, summary);
@@ -26,11 +30,13 @@ export async function sweep({ input, queue }: StageRun): Promise<Worked<StageOut
       notRun.push({ model, why: `the budget of ${budgetMinutes} minutes of work was spent` });
       return;
     }
+    const workflowId = `${workflowInfo().workflowId}/${model.replaceAll('/', '_')}`;
+    running.add(workflowId);
     try {
       const arm = await executeChild<typeof capacityArm>('capacityArm', {
         // That of a sweep which this one replaces may not have ended yet.
         workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
-        workflowId: `${workflowInfo().workflowId}/${model.replaceAll('/', '_')}`,
+        workflowId,
         args: [{ input, queue, model }],
         staticSummary: `capacity: ${model}`,
         typedSearchAttributes: workflowInfo().typedSearchAttributes,
@@ -39,6 +45,8 @@ export async function sweep({ input, queue }: StageRun): Promise<Worked<StageOut
     } catch (error) {
       if (isCancellation(error)) throw error;
       notRun.push({ model, why: rootMessage(error) });
+    } finally {
+      running.delete(workflowId);
     }
     board.show(
       (1 + arms.length + notRun.length) / (models.length + 1),
@@ -59,11 +67,17 @@ export interface ArmRun extends StageRun {
 /** One model size: warm start, Dr. GRPO, measurement. */
 export async function capacityArm({ input, queue, model }: ArmRun): Promise<Worked<ArmResult>> {
   const { sweep: settings } = input.settings;
+  const workflowId = `${workflowInfo().workflowId}/teacher`;
+  const holding = holdable((held, text) => {
+    setCurrentDetails(text);
+    void passOn(held, [workflowId]);
+  });
   const on = (summary: string) => heavy<SweepActivities>(queue, summary);
 
   const { start, parameters } = await on(`warm start of ${model}`).warmArm({ input, model });
+  await holding.passed();
   const trained = await executeChild<typeof teacher>('teacher', {
-    workflowId: `${workflowInfo().workflowId}/teacher`,
+    workflowId,
     workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
     args: [{ queue, input: armInput({ input, queue, model }, start) }],
     staticSummary: `${model}: Dr. GRPO, ${settings.rounds} rounds`,

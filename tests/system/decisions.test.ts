@@ -1,30 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
+import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundle,
-} from '@temporalio/worker';
-import { join } from 'node:path';
 import { activityInfo } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { temporalConnection } from '../../infra/environment.ts';
 import type { ExperimentState } from '../../lib/method/verdict.ts';
 import { taskQueue } from '../../lib/pipeline/plan.ts';
 import { promoteSettings, type PromoteSettings } from '../../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../../lib/pipeline/stages.ts';
 import type { Conclusion, PromoteActivities } from '../../workflows/activities.ts';
+import { startScriptedWorker } from './scripted-worker.ts';
 
 /**
  * The workflow of the A/B test against a real server, its days scripted: what is tested is who may decide what, and when. That the days
  * themselves are served and counted right is tested in promote.test.ts.
  */
 const queue = `decisions-${randomUUID()}`;
-const env = inject('serversEnv');
 
 const metric = (mean: number, p: number): ExperimentState['metrics'][string] => ({
   relative: { mean, low: mean - 0.01, high: mean + 0.01 },
@@ -100,32 +90,7 @@ describe('an A/B test', () => {
   let stop: () => Promise<void>;
 
   beforeAll(async () => {
-    Runtime.install({
-      logger: new DefaultLogger('ERROR'),
-      telemetryOptions: { logging: { filter: 'temporalio_sdk_core=ERROR' } },
-    });
-    const workflowBundle: WorkflowBundle = await bundleWorkflowCode({
-      workflowsPath: join(import.meta.dirname, '../../workflows/index.ts'),
-      logger: new DefaultLogger('ERROR'),
-    });
-    const { namespace, connection: address } = temporalConnection(env);
-    const connection = await NativeConnection.connect(address);
-    const worker = await Worker.create({
-      connection,
-      namespace,
-      taskQueue: taskQueue(queue),
-      workflowBundle,
-      activities,
-    });
-    const running = worker.run();
-    const clientConnection = await Connection.connect(address);
-    client = new Client({ connection: clientConnection, namespace });
-    stop = async () => {
-      worker.shutdown();
-      await running;
-      await connection.close();
-      await clientConnection.close();
-    };
+    ({ client, stop } = await startScriptedWorker(inject('serversEnv'), queue, activities));
   });
   afterAll(() => stop());
 
