@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, type WorkflowHandle, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-import { activityInfo } from '@temporalio/activity';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { ExperimentState } from '../../lib/method/verdict.ts';
 import { taskQueue } from '../../lib/pipeline/plan.ts';
 import { promoteSettings, type PromoteSettings } from '../../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../../lib/pipeline/stages.ts';
-import type { Conclusion, PromoteActivities } from '../../workflows/activities.ts';
+import type { Conclusion } from '../../workflows/activities.ts';
+import { newHome, newshound } from './command.ts';
+import { activities, calls, gates, scripts, served } from './scripted-experiment.ts';
 import { startScriptedWorker } from './scripted-worker.ts';
 
 /**
@@ -15,75 +14,6 @@ import { startScriptedWorker } from './scripted-worker.ts';
  * themselves are served and counted right is tested in promote.test.ts.
  */
 const queue = `decisions-${randomUUID()}`;
-
-const metric = (mean: number, p: number): ExperimentState['metrics'][string] => ({
-  relative: { mean, low: mean - 0.01, high: mean + 0.01 },
-  p,
-});
-const better = { ctr: metric(0.3, 1e-6), dau: metric(0.02, 0.5) };
-
-/** What the days of a test bring, by the student's name; and what the store says when the student is to be promoted. */
-const scripts: Record<string, { metrics: ExperimentState['metrics']; conflict?: boolean; failsFirst?: boolean }> = {
-  better: { metrics: better },
-  interrupted: { metrics: better, failsFirst: true },
-  contested: { metrics: better, conflict: true },
-  worse: { metrics: { ctr: metric(-0.05, 1e-6), dau: metric(0, 0.9) } },
-  harmful: { metrics: { ctr: metric(-0.5, 1e-9) } },
-  same: { metrics: { ctr: metric(0.001, 0.8), dau: metric(0, 0.9) } },
-};
-
-/** As a worker's results say it. */
-const took = { workSeconds: 2 };
-
-const calls: string[] = [];
-/** The student that what is served now undid. */
-let undone: string | null = null;
-/** What a run waits for: its first day, or the swap. */
-const gates = new Map<string, PromiseWithResolvers<void>>();
-const passed = (run: string, what: 'day 1' | 'swap'): Promise<void> | undefined => gates.get(`${run} ${what}`)?.promise;
-const activities: PromoteActivities = {
-  readServing: async () => {
-    calls.push('read what is served');
-    return undone === null ? null : { value: { undid: undone } as never, version: 2 };
-  },
-  simulateDay: async ({ input, day, share }) => {
-    if (scripts[input.inputs.student.digest].failsFirst && activityInfo().attempt === 1)
-      throw new Error('the store is away');
-    calls.push(`day ${day} of ${input.run}`);
-    if (day === 1) await passed(input.run, 'day 1');
-    return {
-      ...took,
-      day,
-      share,
-      exposures: { kind: 'experiment', digest: String(day) } as never,
-      state: {
-        finished: day >= input.settings.promote.days,
-        readers: { control: 1000, treatment: 1000 },
-        srmP: 0.5,
-        metrics: scripts[input.inputs.student.digest].metrics,
-        ctrAlwaysValidP: scripts[input.inputs.student.digest].metrics.ctr.p,
-        errorRate: 0,
-        p95Ms: 10,
-        errorRateP: 1,
-        p95P: 1,
-      },
-      headline: `day ${day}`,
-    };
-  },
-  stopServing: async ({ input }) => void calls.push(`stopped ${input.run}`),
-  swapServing: async ({ input }) => {
-    calls.push(`swapped ${input.run}`);
-    await passed(input.run, 'swap');
-    if (scripts[input.inputs.student.digest].conflict)
-      throw ApplicationFailure.nonRetryable('pointer serving/current was changed by somebody else', 'PointerConflict');
-    return { value: {} as never, version: 1 };
-  },
-  finishExperiment: async ({ conclusion, days }): Promise<StageOutput> => ({
-    outputs: {},
-    facts: { ...conclusion, days: days.length },
-    headline: conclusion.outcome,
-  }),
-};
 
 describe('an A/B test', () => {
   let client: Client;
@@ -206,6 +136,25 @@ describe('an A/B test', () => {
     expect(calls.filter((call) => call === `swapped ${handle.workflowId}`)).toHaveLength(1);
   });
 
+  it('of several is decided on the command line by its name', async () => {
+    const handles = [await start('better', { approval: 'required' }), await start('better', { approval: 'required' })];
+    for (const handle of handles) await awaiting(handle);
+    const say = async (args: string[]): Promise<string> => {
+      const command = newshound(newHome(), args, inject('serversEnv'));
+      const code = await command.ended;
+      return `${code} ${command.output()}`;
+    };
+    const [one, other] = handles.map(({ workflowId }) => workflowId);
+    const unsaid = await say(['promote', '--by', 'Ada']);
+    expect(unsaid).toMatch(/^1 newshound: \d A\/B tests run: say which one, /);
+    for (const id of [one, other]) expect(unsaid).toContain(id);
+    expect(await say(['promote', 'nothing', '--by', 'Ada'])).toMatch(/^1 .*no A\/B test nothing runs now\. Running: /);
+    expect(await say(['promote', one, '--by', 'Ada'])).toBe(`0 ${one}: approve by Ada\n`);
+    expect(await say(['reject', other, '--by', 'Bob'])).toBe(`0 ${other}: reject by Bob\n`);
+    expect(await conclusionOf(handles[0])).toMatchObject({ outcome: 'promoted', decidedBy: 'Ada' });
+    expect(await conclusionOf(handles[1])).toMatchObject({ outcome: 'rejected', decidedBy: 'Bob' });
+  });
+
   it('takes no rollback any more once the student is being promoted', async () => {
     const handle = await start('better', { approval: 'automatic' }, 'swap');
     await expect.poll(() => calls.includes(`swapped ${handle.workflowId}`), { timeout: 20_000 }).toBe(true);
@@ -266,14 +215,14 @@ describe('an A/B test', () => {
   });
 
   it('asks a person about a student that somebody went back from, whatever the setting', async () => {
-    undone = 'better';
+    served.undone = 'better';
     try {
       const handle = await start('better', { approval: 'automatic' });
       await awaiting(handle);
       await tell(handle, 'decide', { by: 'Ada', decision: 'reject' });
       expect(await conclusionOf(handle)).toMatchObject({ outcome: 'rejected', decidedBy: 'Ada' });
     } finally {
-      undone = null;
+      served.undone = null;
     }
   });
 
