@@ -182,7 +182,7 @@ describe('newshound', () => {
   });
 
   it('refuses to test claims on a world that the base models were trained on', async () => {
-    const { code, err } = await newshound(root, 'paper', '--set', 'paper.worlds=[2028,101]');
+    const { code, err } = await newshound(root, 'paper', '--set', 'paper.worlds=[2030,101]');
     expect(code).toBe(1);
     expect(err).toMatch(/^newshound: paper\.worlds: base models were trained on world 101,.*\n$/);
   });
