@@ -12,6 +12,8 @@ const steps = {
   'casual-2': 200,
   'list-3': 3000,
   'casual-3': 200,
+  'list-4': 1200,
+  'casual-4': 200,
 } as const;
 
 /** Worlds 101 to 112: no profile, test or claim uses them. */

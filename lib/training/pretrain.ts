@@ -1,7 +1,8 @@
 /**
  * The small base models, trained from nothing on generated worlds that no run uses: first to repeat words that do not exist (made-up.ts),
  * then to copy (signals to what they are about, in their own words), to name (the same in the news' words), to write whole lists
- * (lib/data/world/annotation.ts), then lists of every quality, and both twice more. The demo starts from them, as the paper starts from Qwen: what they bring is
+ * (lib/data/world/annotation.ts), then lists of every quality, and both three
+ * times more, the last time for readers of names that it has not read (unfamiliar.ts). The demo starts from them, as the paper starts from Qwen: what they bring is
  * the language and its names, nothing about a run's readers or articles; and they can write a good list, but are not told that one is
  * wanted: rewards tell.
  */
@@ -21,8 +22,9 @@ import type { SupervisedExample } from '../tensor/learner.ts';
 import { initialParameters } from '../tensor/llama.ts';
 import { countParameters } from '../tensor/parameters.ts';
 import { openTokenizer, type Tokenizer } from '../tensor/tokenizer.ts';
-import { createMadeUpSignals, type MadeUpSignals } from './made-up.ts';
+import { createMadeUp, type MadeUp } from './made-up.ts';
 import { trainSupervised } from './supervised.ts';
+import { type AnnotatedSignal, withUnfamiliarNames } from './unfamiliar.ts';
 
 /** Everything that decides a base model's bytes, beside the code. */
 export interface PretrainPlan {
@@ -46,8 +48,20 @@ export interface BaseModelPlan {
   learningRate: number;
 }
 
-/** In this order; lists and casual lists three times, each time other examples. */
-export const phases = ['repeat', 'copy', 'name', 'list', 'casual', 'list-2', 'casual-2', 'list-3', 'casual-3'] as const;
+/** In this order; lists and casual lists four times, each time other examples. */
+export const phases = [
+  'repeat',
+  'copy',
+  'name',
+  'list',
+  'casual',
+  'list-2',
+  'casual-2',
+  'list-3',
+  'casual-3',
+  'list-4',
+  'casual-4',
+] as const;
 export type Phase = (typeof phases)[number];
 
 /** Examples of words that do not exist, in each phase: what is not exercised is unlearnt. */
@@ -61,7 +75,12 @@ const rateShare: Partial<Record<Phase, number>> = {
   'casual-2': 0.4,
   'list-3': 0.8,
   'casual-3': 0.4,
+  'list-4': 0.6,
+  'casual-4': 0.4,
 };
+
+/** Entities of a reader that get a made-up name: news bring names that nobody has read. */
+const unfamiliarShare: Partial<Record<Phase, number>> = { 'list-4': 1 / 4, 'casual-4': 1 / 4 };
 
 /** Of many signals, a made-up list names the newest. */
 const NEWEST = 4;
@@ -71,14 +90,13 @@ export interface PretrainCorpus {
   tokenizerJson: object;
   tokenizer: Tokenizer;
   worlds: AnnotatedWorld[];
-  madeUp: MadeUpSignals;
+  madeUp: MadeUp;
 }
 
 interface AnnotatedWorld {
-  /** Every signal; noise is about nothing. */
-  signals: { signal: Signal; about: Subject | null }[];
-  /** Readers with a signal that is no noise, and what these are about. */
-  readers: { signals: Signal[]; about: Subject[] }[];
+  signals: AnnotatedSignal[];
+  /** Those with a signal that is no noise. */
+  readers: AnnotatedSignal[][];
 }
 
 /** Generates the worlds and trains the tokenizer on them. */
@@ -99,7 +117,7 @@ export function preparePretraining(plan: PretrainPlan, say: (text: string) => vo
     texts.map((text) => ` ${text.toLowerCase()}`),
     { vocabularySize: plan.vocabularySize, specials: [...baseSpecials] },
   );
-  return { tokenizerJson, tokenizer: openTokenizer(tokenizerJson), worlds, madeUp: createMadeUpSignals(texts) };
+  return { tokenizerJson, tokenizer: openTokenizer(tokenizerJson), worlds, madeUp: createMadeUp(texts) };
 }
 
 /** Signals as the cleaner leaves them: of the noise one in twenty stays. */
@@ -111,11 +129,8 @@ function annotatedWorld(settings: WorldSettings): AnnotatedWorld {
       const { reader_id, kind, text, at, article_id } = row;
       return { readerId: reader_id, signal: { kind, text, at, articleId: article_id }, about: world.about(row) };
     });
-  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()].map((of) => ({
-    signals: of.map(({ signal }) => signal),
-    about: of.flatMap(({ about }) => about ?? []),
-  }));
-  return { signals, readers: readers.filter(({ about }) => about.length > 0) };
+  const readers = [...Map.groupBy(signals, ({ readerId }) => readerId).values()];
+  return { signals, readers: readers.filter((of) => of.some(({ about }) => about !== null)) };
 }
 
 /** A model and the phases that it has been through. */
@@ -181,21 +196,35 @@ type Draw = (random: Random, plan: PretrainPlan, corpus: PretrainCorpus, phase: 
 const madeUpExample: Draw = (random, plan, { tokenizer, madeUp }, phase) => {
   const isReader = phase.startsWith('list') || phase.startsWith('casual');
   const count = LIST_LINES.least + random.integer(isReader ? 6 : 3);
-  const signals = Array.from({ length: count }, () => madeUp(random));
+  const signals = Array.from({ length: count }, () => madeUp.signal(random));
   return copied(signals, isReader ? signals.slice(-NEWEST) : signals, tokenizer, plan);
 };
 
 /** A reader of some world, and the list to write for it. */
-const listExample: Draw = (random, plan, { worlds, tokenizer }) => {
-  const { signals, about } = random.pick(random.pick(worlds).readers);
-  return example(signals, annotatedList(about, LIST_LINES.least).join('\n'), tokenizer, plan);
+const listExample: Draw = (random, plan, corpus, phase) => {
+  const { signals, about } = someReader(random, corpus, phase);
+  return example(signals, annotatedList(about, LIST_LINES.least).join('\n'), corpus.tokenizer, plan);
 };
 
 /** The same, and what people write who are not told what it is for. */
-const casualExample: Draw = (random, plan, { worlds, tokenizer }) => {
-  const { signals, about } = random.pick(random.pick(worlds).readers);
-  return example(signals, casualList(about, LIST_LINES.least, random).join('\n'), tokenizer, plan);
+const casualExample: Draw = (random, plan, corpus, phase) => {
+  const { signals, about } = someReader(random, corpus, phase);
+  return example(signals, casualList(about, LIST_LINES.least, random).join('\n'), corpus.tokenizer, plan);
 };
+
+function someReader(
+  random: Random,
+  { worlds, madeUp }: PretrainCorpus,
+  phase: Phase,
+): { signals: Signal[]; about: Subject[] } {
+  const reader = random.pick(random.pick(worlds).readers);
+  const share = unfamiliarShare[phase] ?? 0;
+  const met = share === 0 ? reader : withUnfamiliarNames(reader, share, madeUp, random);
+  const about = met.flatMap((one) => one.about ?? []);
+  // Where every signal was mistyped, there is nothing to write.
+  const read = about.length === 0 ? reader : met;
+  return { signals: read.map(({ signal }) => signal), about: read.flatMap((one) => one.about ?? []) };
+}
 
 const examples: Record<Phase, Draw> = {
   repeat: madeUpExample,
@@ -221,6 +250,8 @@ const examples: Record<Phase, Draw> = {
   'casual-2': casualExample,
   'list-3': listExample,
   'casual-3': casualExample,
+  'list-4': listExample,
+  'casual-4': casualExample,
 };
 
 function someSignals(random: Random, worlds: readonly AnnotatedWorld[]): AnnotatedWorld['signals'] {

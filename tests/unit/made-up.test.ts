@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { keyPhraseOfSignal } from '../../lib/method/weak-labels.ts';
 import { stopWords, words } from '../../lib/method/words.ts';
 import { Random } from '../../lib/random.ts';
-import { createMadeUpSignals } from '../../lib/training/made-up.ts';
+import { createMadeUp } from '../../lib/training/made-up.ts';
 
 const corpus = [
   'Harbor storm closes the northern bridges',
@@ -11,9 +11,9 @@ const corpus = [
 ];
 
 describe('signals in words that do not exist', () => {
-  const draw = createMadeUpSignals(corpus);
+  const madeUp = createMadeUp(corpus);
   const random = new Random('made up', 1);
-  const signals = Array.from({ length: 400 }, () => draw(random));
+  const signals = Array.from({ length: 400 }, () => madeUp.signal(random));
 
   it('have every kind, and something to copy', () => {
     expect(new Set(signals.map(({ kind }) => kind))).toEqual(new Set(['search', 'page', 'click']));
@@ -35,6 +35,6 @@ describe('signals in words that do not exist', () => {
   });
 
   it('are the same for the same random numbers', () => {
-    expect(draw(new Random('x'))).toEqual(createMadeUpSignals(corpus)(new Random('x')));
+    expect(madeUp.signal(new Random('x'))).toEqual(createMadeUp(corpus).signal(new Random('x')));
   });
 });

@@ -50,8 +50,8 @@ function annotated(subjects: readonly Subject[], least: number): Subject[] {
   return [...mains, ...further.slice(0, Math.max(0, least - mains.length))];
 }
 
-function entityOf({ topic, entity }: Subject): string {
-  return `${topic}/${entity}`;
+function entityOf({ topic, entity, name = '' }: Subject): string {
+  return `${topic}/${entity}/${name}`;
 }
 
 /** One subject an aspect: those of the signals, commonest first, then the topic's others. */

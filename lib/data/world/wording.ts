@@ -10,6 +10,8 @@ export interface Subject {
   topic: number;
   entity: number;
   aspect: number;
+  /** Lower case: of somebody whom the lexicon does not know (`entity` is then one that it does not have). */
+  name?: string;
 }
 
 /** The query that names a subject best, lower case: "outer banks storm surge". */
@@ -18,8 +20,14 @@ export function keyPhrase(subject: Subject): string {
 }
 
 /** Of a key phrase: whom it is about. */
-export function bareName({ topic, entity }: Subject): string {
-  return spoken(topics[topic].entities[entity].name).toLowerCase();
+export function bareName({ topic, entity, name }: Subject): string {
+  return name ?? spoken(topics[topic].entities[entity].name).toLowerCase();
+}
+
+/** The name and the alias of a subject's entity, without articles. */
+export function spokenForms({ topic, entity }: Subject): [name: string, alias: string] {
+  const { name, alias } = topics[topic].entities[entity];
+  return [spoken(name), spoken(alias)];
 }
 
 /** Of a key phrase: what happened. */
