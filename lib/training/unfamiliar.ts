@@ -52,7 +52,7 @@ export function withUnfamiliarNames(
 
 /** `name` wherever `form` is, in the case that it has there. */
 function exchange(text: string, form: string, name: string): string {
-  const found = new RegExp(form.replaceAll(/[^\p{L}\p{N} ]/gu, String.raw`\$&`), 'giu');
+  const found = new RegExp(form.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`), 'gi');
   return text.replaceAll(found, (there) => {
     if (there === there.toLowerCase()) return name.toLowerCase();
     return /^\p{Lu}/u.test(there) ? name.charAt(0).toUpperCase() + name.slice(1) : name;
