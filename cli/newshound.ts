@@ -139,7 +139,7 @@ program
 
 program
   .command('pretrain')
-  .description('train the committed base models again (about five hours of a core)')
+  .description('train the committed base models again (about ten hours of a core)')
   .argument('[model...]', 'these only')
   .option('--folder <folder>', 'where to write them', 'models')
   .option('--threads <count>', 'of ONNX Runtime', countOf, availableParallelism())
