@@ -218,12 +218,11 @@ function someReader(
   phase: Phase,
 ): { signals: Signal[]; about: Subject[] } {
   const reader = random.pick(random.pick(worlds).readers);
-  const share = unfamiliarShare[phase] ?? 0;
-  const met = share === 0 ? reader : withUnfamiliarNames(reader, share, madeUp, random);
-  const about = met.flatMap((one) => one.about ?? []);
+  const share = unfamiliarShare[phase];
+  const met = share === undefined ? reader : withUnfamiliarNames(reader, share, madeUp, random);
   // Where every signal was mistyped, there is nothing to write.
-  const read = about.length === 0 ? reader : met;
-  return { signals: read.map(({ signal }) => signal), about: read.flatMap((one) => one.about ?? []) };
+  const read = met.some(({ about }) => about !== null) ? met : reader;
+  return { signals: read.map(({ signal }) => signal), about: read.flatMap(({ about }) => about ?? []) };
 }
 
 const examples: Record<Phase, Draw> = {

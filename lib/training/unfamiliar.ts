@@ -1,6 +1,6 @@
 /**
  * People and things that no model has read of: names of a reader's are exchanged for made-up ones, in the signals and in what these are about.
- * News bring such names every day. A model that never met one takes each for the known name that is most like it (docs/experiments.md,
+ * News bring such names every day. A model that never met one writes known names instead (docs/experiments.md,
  * "Names that nobody knows").
  */
 import type { Signal } from '../data/rows.ts';
