@@ -1,6 +1,6 @@
 /** `newshound artifacts`: what is stored, what it is made of, whether its bytes are right, and what it was made from. */
-import { ConfigError } from '../lib/errors.ts';
-import { type Artifacts, blobKey } from '../lib/store/artifacts.ts';
+import { ArtifactMissing, ConfigError } from '../lib/errors.ts';
+import { type Artifacts, blobKey, digestOfManifest } from '../lib/store/artifacts.ts';
 import type { Manifest } from '../lib/store/manifest.ts';
 import { prune } from '../lib/store/prune.ts';
 import { type Kind, kinds, type Ref } from '../lib/store/ref.ts';
@@ -81,18 +81,27 @@ export async function verifyArtifacts(
   return problems;
 }
 
-/** What the artifact was made from, and what those were made from, as a tree; a part that occurs twice is written out once. */
+/** What the artifact was made from, and what those were made from, as a tree; a part that occurs twice is written out once, one that was pruned is said to be. */
 export async function lineageOf(artifacts: Artifacts, prefix: string): Promise<string> {
   const lines: string[] = [];
   const seen = new Set<string>();
   const visit = async (ref: Ref, as: string, depth: number): Promise<void> => {
-    const { madeBy } = await artifacts.manifest(ref);
     const again = seen.has(ref.digest);
     seen.add(ref.digest);
+    const name = `${'  '.repeat(depth)}${as}${ref.kind} ${ref.digest.slice(0, 12)}`;
+    const manifest = await artifacts.manifest(ref).catch((error: unknown) => {
+      if (error instanceof ArtifactMissing) return null;
+      throw error;
+    });
+    if (manifest === null) {
+      lines.push(`${name}  (not stored any more)`);
+      return;
+    }
+    const { madeBy } = manifest;
     const maker = `made by step ${madeBy.step}, code ${madeBy.code.slice(0, 12)}, seed ${madeBy.seed}`;
-    lines.push(`${'  '.repeat(depth)}${as}${ref.kind} ${ref.digest.slice(0, 12)}  ${again ? '(above)' : maker}`);
+    lines.push(`${name}  ${again ? '(above)' : maker}`);
     if (again) return;
-    for (const [name, input] of Object.entries(madeBy.inputs)) await visit(input, `${name}: `, depth + 1);
+    for (const [input, made] of Object.entries(madeBy.inputs)) await visit(made, `${input}: `, depth + 1);
   };
   await visit((await find(artifacts, prefix)).ref, '', 0);
   return lines.join('\n');
@@ -118,7 +127,7 @@ export async function pruneArtifacts(
 async function newestFirst(artifacts: Artifacts): Promise<{ digest: string; at: Date }[]> {
   const entries: { digest: string; at: Date }[] = [];
   for await (const { key, at } of artifacts.list('manifests/')) {
-    const digest = /^manifests\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
+    const digest = digestOfManifest(key);
     if (digest !== undefined) entries.push({ digest, at });
   }
   return entries.sort((a, b) => b.at.getTime() - a.at.getTime() || (a.digest < b.digest ? -1 : 1));

@@ -275,6 +275,11 @@ export function manifestKey(digest: string): string {
   return `manifests/${digest}.json`;
 }
 
+/** Whose manifest it is that lies at `key`. */
+export function digestOfManifest(key: string): string | undefined {
+  return /^manifests\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
+}
+
 /** Of a file of an artifact: below it, and nowhere else. */
 function isFileName(name: string): boolean {
   return /^[\w.-]+(?:\/[\w.-]+)*$/.test(name) && !name.split('/').some((part) => part === '..' || part === '.');

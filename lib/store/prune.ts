@@ -1,6 +1,5 @@
 /** Frees the store of what was made long ago and is needed no more. */
-import type { Artifacts } from './artifacts.ts';
-import { blobKey, manifestKey } from './artifacts.ts';
+import { type Artifacts, blobKey, digestOfManifest, manifestKey } from './artifacts.ts';
 import type { Manifest } from './manifest.ts';
 import { servingPointer } from './pointers.ts';
 import { kinds, type Ref } from './ref.ts';
@@ -27,7 +26,7 @@ export async function prune(artifacts: Artifacts, before: Date, dryRun: boolean)
     await Promise.all(
       batch.map(async ({ key, at }) => {
         const manifest = (await artifacts.getDocument(key)) as Manifest | null;
-        const digest = /^manifests\/([0-9a-f]{64})\.json$/.exec(key)?.[1];
+        const digest = digestOfManifest(key);
         if (manifest === null || digest === undefined) return;
         manifests.set(digest, manifest);
         if (at >= before) needed.add(digest);

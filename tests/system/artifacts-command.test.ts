@@ -137,6 +137,16 @@ describe('newshound artifacts prune', () => {
     expect(await prune(artifacts, future(), false)).toMatchObject({ removed: 0, removedBytes: 0 });
   });
 
+  it('leaves a lineage that can be read, and says what is not stored any more', async () => {
+    const parent = await put('extract', 'parent');
+    const child = await put('student', 'child', { parent });
+    await artifacts.remove([`manifests/${parent.digest}.json`]);
+    expect((await lineageOf(artifacts, child.digest)).split('\n')[1]).toBe(
+      `  parent: model ${parent.digest.slice(0, 12)}  (not stored any more)`,
+    );
+    await artifacts.remove([`manifests/${child.digest}.json`]);
+  });
+
   it('removes nothing younger than was said, and nothing that a younger one was made from or a younger record names', async () => {
     const [old, again, lost] = [
       await put('extract', 'old'),
