@@ -94,7 +94,7 @@ export function buildSteps(
   }
   return spec.steps.map((step, i) => {
     const stage: StageSpec = stages[step.uses];
-    const section = stage.section as keyof Settings;
+    const { section } = stage;
     return {
       name: step.name,
       uses: step.uses,

@@ -3,27 +3,17 @@ import { parse as parseYamlValue } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../errors.ts';
 import { nearest } from './nearest.ts';
-import { paperSettings } from './paper-settings.ts';
 import { isRecord, type Layer, type Path, valueAt } from './source.ts';
-import type { Settings } from './stage-settings.ts';
-import { stages } from './stages.ts';
-
-const sectionSchemas = new Map<string, z.ZodType>([
-  ...Object.values(stages).map((stage): [string, z.ZodType] => [stage.section, stage.settings]),
-  ['paper', paperSettings],
-]);
+import { type Settings, settingsSchema } from './stage-settings.ts';
 
 /** Names of the sections of settings: those of the stages in their order, then that of paper runs. */
-export const sections = [...sectionSchemas.keys()] as (keyof Settings)[];
+export const sections = settingsSchema.keyof().options;
 
 /** Merges layers (later ones win, objects key by key) and fills in defaults. Throws ConfigError at the layer that is wrong. */
 export function resolveSettings(layers: readonly Layer[]): Settings {
   const merged = layers.reduce<unknown>((below, layer) => overlay(below, layer.value), {});
-  const schema = z.strictObject(
-    Object.fromEntries([...sectionSchemas].map(([name, section]) => [name, section.prefault({})])),
-  );
-  const result = schema.safeParse(merged);
-  if (result.success) return result.data as unknown as Settings;
+  const result = settingsSchema.safeParse(merged);
+  if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue.path.filter((key): key is string | number => typeof key !== 'symbol');
   const blame = (at: Path, message: string, onKey = false): ConfigError =>
@@ -74,7 +64,7 @@ export interface SettingRow {
 
 /** Every setting with its type, default and meaning: the documentation that `newshound config` prints. */
 export function describeSettings(): SettingRow[] {
-  return [...sectionSchemas].flatMap(([name, schema]) => rows(name, jsonSchema(schema)));
+  return Object.entries(documented().properties ?? {}).flatMap(([name, section]) => rows(name, section));
 }
 
 /** The part of JSON Schema that zod's settings use. */
@@ -92,8 +82,8 @@ interface Shape {
   additionalProperties?: unknown;
 }
 
-function jsonSchema(schema: z.ZodType): Shape {
-  return z.toJSONSchema(schema, { io: 'input' }) as Shape;
+function documented(): Shape {
+  return z.toJSONSchema(settingsSchema, { io: 'input' }) as Shape;
 }
 
 function rows(prefix: string, shape: Shape, inherited?: unknown): SettingRow[] {
@@ -130,16 +120,10 @@ function typeName(shape: Shape): string {
 
 /** The shape at a path of settings, or null where there is none. */
 function shapeAt(path: Path): Shape | null {
-  const [section, ...rest] = path;
-  if (section === undefined) return { properties: Object.fromEntries(sections.map((name) => [name, {}])) };
-  const schema = sectionSchemas.get(String(section));
-  return rest.reduce<Shape | null>(
-    (at, key) => {
-      if (at?.type === 'array') return at.items ?? null;
-      return at?.properties?.[String(key)] ?? null;
-    },
-    schema ? jsonSchema(schema) : null,
-  );
+  return path.reduce<Shape | null>((at, key) => {
+    if (at?.type === 'array') return at.items ?? null;
+    return at?.properties?.[String(key)] ?? null;
+  }, documented());
 }
 
 function unknownKey(path: Path, key: string): string {

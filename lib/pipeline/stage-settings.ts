@@ -3,7 +3,7 @@
  * them). No default lives anywhere else, but for what the tensor engine chooses where nothing is set.
  */
 import { z } from 'zod';
-import type { PaperSettings } from './paper-settings.ts';
+import { paperSettings } from './paper-settings.ts';
 import { judgeSettings, rewardWeights, rolloutSettings } from './policy-settings.ts';
 
 const positive = z.number().int().positive();
@@ -268,18 +268,21 @@ export type RateSettings = z.infer<typeof rateSettings>;
 export type PromoteSettings = z.infer<typeof promoteSettings>;
 export type PublishSettings = z.infer<typeof publishSettings>;
 
-export interface Settings {
-  source: SourceSettings;
-  clean: CleanSettings;
-  index: IndexSettings;
-  warmstart: WarmstartSettings;
-  teacher: TeacherSettings;
-  sweep: SweepSettings;
-  student: StudentSettings;
-  evaluate: EvaluateSettings;
-  measure: MeasureSettings;
-  rate: RateSettings;
-  promote: PromoteSettings;
-  publish: PublishSettings;
-  paper: PaperSettings;
-}
+/** All settings: a section for each stage in its order, then that of paper runs. */
+export const settingsSchema = z.strictObject({
+  source: sourceSettings.prefault({}),
+  clean: cleanSettings.prefault({}),
+  index: indexSettings.prefault({}),
+  warmstart: warmstartSettings.prefault({}),
+  teacher: teacherSettings.prefault({}),
+  sweep: sweepSettings.prefault({}),
+  student: studentSettings.prefault({}),
+  evaluate: evaluateSettings.prefault({}),
+  measure: measureSettings.prefault({}),
+  rate: rateSettings.prefault({}),
+  promote: promoteSettings.prefault({}),
+  publish: publishSettings.prefault({}),
+  paper: paperSettings.prefault({}),
+});
+
+export type Settings = z.output<typeof settingsSchema>;

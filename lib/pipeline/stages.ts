@@ -1,26 +1,10 @@
 /** The stages: what each takes, makes, and which section of settings it reads (stage-settings.ts). */
-import type { z } from 'zod';
 import type { Kind, Ref } from '../store/ref.ts';
-import {
-  cleanSettings,
-  evaluateSettings,
-  indexSettings,
-  measureSettings,
-  promoteSettings,
-  publishSettings,
-  rateSettings,
-  sourceSettings,
-  studentSettings,
-  sweepSettings,
-  teacherSettings,
-  warmstartSettings,
-  type Settings,
-} from './stage-settings.ts';
+import type { Settings } from './stage-settings.ts';
 
 /** A stage of the pipeline: the section of settings it reads, the artifacts it takes (by output name) and makes. */
 export interface StageSpec {
-  section: string;
-  settings: z.ZodType;
+  section: keyof Settings;
   /** Names of outputs of earlier steps. A name ending in `?` is taken where a step provides it. */
   consumes: readonly string[];
   produces: Readonly<Record<string, Kind>>;
@@ -39,7 +23,6 @@ export interface StageSpec {
 export const stages = {
   extract: {
     section: 'source',
-    settings: sourceSettings,
     consumes: [],
     produces: { dataset: 'dataset' },
     runs: 'activity',
@@ -50,7 +33,6 @@ export const stages = {
   },
   clean: {
     section: 'clean',
-    settings: cleanSettings,
     consumes: ['dataset'],
     produces: { cleaned: 'dataset', cleaner: 'cleaner' },
     runs: 'activity',
@@ -59,7 +41,6 @@ export const stages = {
   },
   index: {
     section: 'index',
-    settings: indexSettings,
     consumes: ['cleaned'],
     produces: { encoder: 'encoder', index: 'index' },
     runs: 'activity',
@@ -68,7 +49,6 @@ export const stages = {
   },
   warmstart: {
     section: 'warmstart',
-    settings: warmstartSettings,
     consumes: ['cleaned', 'encoder'],
     produces: { teacherStart: 'model', studentStart: 'model' },
     runs: 'activity',
@@ -78,7 +58,6 @@ export const stages = {
   },
   teacher: {
     section: 'teacher',
-    settings: teacherSettings,
     consumes: ['cleaned', 'encoder', 'index', 'teacherStart'],
     produces: { teacher: 'model', teacherLog: 'log' },
     runs: 'workflow',
@@ -88,7 +67,6 @@ export const stages = {
   },
   sweep: {
     section: 'sweep',
-    settings: sweepSettings,
     consumes: ['cleaned', 'encoder', 'index', 'teacher'],
     produces: { sweep: 'sweep' },
     runs: 'workflow',
@@ -99,7 +77,6 @@ export const stages = {
   },
   student: {
     section: 'student',
-    settings: studentSettings,
     consumes: ['cleaned', 'teacher', 'studentStart'],
     produces: { student: 'model', supervised: 'model', studentLog: 'log' },
     runs: 'workflow',
@@ -109,7 +86,6 @@ export const stages = {
   },
   evaluate: {
     section: 'evaluate',
-    settings: evaluateSettings,
     consumes: [
       'dataset',
       'cleaned',
@@ -139,7 +115,6 @@ export const stages = {
   },
   measure: {
     section: 'measure',
-    settings: measureSettings,
     consumes: ['cleaned', 'encoder', 'index', 'teacher', 'student?'],
     produces: { measured: 'measured' },
     runs: 'activity',
@@ -149,7 +124,6 @@ export const stages = {
   },
   rate: {
     section: 'rate',
-    settings: rateSettings,
     consumes: ['cleaned', 'teacher', 'student'],
     produces: { rate: 'rate' },
     runs: 'activity',
@@ -159,7 +133,6 @@ export const stages = {
   },
   promote: {
     section: 'promote',
-    settings: promoteSettings,
     consumes: ['dataset', 'cleaned', 'cleaner', 'encoder', 'index', 'student'],
     produces: { experiment: 'experiment' },
     runs: 'workflow',
@@ -170,7 +143,6 @@ export const stages = {
   },
   publish: {
     section: 'publish',
-    settings: publishSettings,
     consumes: ['cleaned', 'student', 'studentLog', 'evaluation', 'experiment?'],
     produces: { published: 'published' },
     runs: 'activity',
