@@ -92,3 +92,8 @@ function markdown(states: readonly StepState[], note: string): string {
     ...rows,
   ].join('\n');
 }
+
+/** Workflow ids of the children that run. */
+export function runningChildren({ states }: Board): string[] {
+  return Object.values(states).flatMap(({ status, child }) => (status === 'running' && child !== null ? [child] : []));
+}

@@ -41,7 +41,7 @@ export function holdable(onChange: (held: boolean, text: string) => void, held =
     },
     { validator: checkRequest, description: 'Go on after a hold. {"by": "you"}' },
   );
-  setHandler(holdChild, (to) => set(to, to ? 'held by the pipeline' : 'resumed by the pipeline'));
+  setHandler(holdChild, (to) => set(to, to ? 'held with the run it belongs to' : 'resumed with the run it belongs to'));
   return {
     get held() {
       return state.held;

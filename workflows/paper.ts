@@ -1,20 +1,14 @@
 /** A paper run: every arm in every lane as a run of the pipeline, then one table of what they measured, then the verdicts. */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  executeChild,
-  isCancellation,
-  ParentClosePolicy,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { type ArmRun, armRuns, type EndedArm, outOfTime, type PaperPlan, workSeconds } from '../lib/pipeline/paper.ts';
 import type { RunResult, StepState } from '../lib/pipeline/plan.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import type { CollectedArm, PaperActivities } from './activities.ts';
-import { type Board, openBoard } from './board.ts';
+import { type Board, openBoard, runningChildren } from './board.ts';
+import { runChild } from './child.ts';
 import { rootMessage } from './failure-message.ts';
 import type { pipeline } from './pipeline.ts';
-import { holdable } from './hold.ts';
+import { type Hold, holdable, passOn } from './hold.ts';
 import { control, heavy } from './proxies.ts';
 
 /**
@@ -25,13 +19,18 @@ export async function paper(plan: PaperPlan): Promise<RunResult> {
   const run = workflowInfo().firstExecutionRunId;
   const arms = armRuns(plan);
   const board = openBoard({ ...plan, steps: [...arms.map(asStep), collecting] }, run);
-  const holding = holdable(board.setHeld);
+  const holding = holdable((held, text) => {
+    board.setHeld(held, text);
+    void passOn(held, runningChildren(board));
+  });
   const ended: EndedArm<RunResult>[] = [];
   const notRun: { name: string; why: string }[] = [];
 
   for (const arm of arms) {
     await holding.passed();
-    const why = outOfTime(plan, ended, arm) ?? (await runArm(arm, board, (result) => ended.push({ arm, result })));
+    const why =
+      outOfTime(plan, ended, arm) ??
+      (await runArm(arm, { board, holding, keep: (result) => ended.push({ arm, result }) }));
     if (why === null) continue;
     notRun.push({ name: arm.name, why });
     board.set(arm.name, { status: 'skipped', endedAt: Date.now(), headline: why });
@@ -66,18 +65,17 @@ function asStep({ name, arm, plan }: ArmRun): typeof collecting {
 }
 
 /** Runs an arm to its end; why it gave nothing, or null. Throws where the run cannot do without it. */
-async function runArm(arm: ArmRun, board: Board, keep: (result: RunResult) => void): Promise<string | null> {
+async function runArm(
+  arm: ArmRun,
+  { board, holding, keep }: { board: Board; holding: Hold; keep: (result: RunResult) => void },
+): Promise<string | null> {
   const workflowId = `${workflowInfo().workflowId}/${arm.name}`;
   board.set(arm.name, { status: 'running', startedAt: Date.now(), child: workflowId });
   try {
-    const result = await executeChild<typeof pipeline>('pipeline', {
+    const result = await runChild<typeof pipeline>('pipeline', holding, {
       workflowId,
       args: [arm.plan],
-      staticSummary: `arm ${arm.arm}, ${arm.world === null ? '' : `world ${arm.world}, `}seed ${arm.seed}`,
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      // A run that was replaced by this one may not have ended its arm yet.
-      workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
-      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+      summary: `arm ${arm.arm}, ${arm.world === null ? '' : `world ${arm.world}, `}seed ${arm.seed}`,
     });
     keep(result);
     const status = result.steps.every((step) => step.status === 'cached') ? 'cached' : 'done';

@@ -1,19 +1,13 @@
 /** A pipeline: steps run as soon as what they need has ended, independent ones at the same time. */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  executeChild,
-  isCancellation,
-  ParentClosePolicy,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { hasEnded, readySteps, skipReason } from '../lib/pipeline/dag.ts';
 import { settingsRead } from '../lib/pipeline/reads.ts';
 import type { Plan, PlanStep, RunResult, StepState } from '../lib/pipeline/plan.ts';
 import type { Settings } from '../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
-import { type Board, openBoard } from './board.ts';
+import { type Board, openBoard, runningChildren } from './board.ts';
+import { runChild } from './child.ts';
 import { rootMessage } from './failure-message.ts';
 import { type Hold, holdable, passOn } from './hold.ts';
 import { control, stageActivity, type Worked } from './proxies.ts';
@@ -125,7 +119,7 @@ async function runStep({ plan, step, run, board, holding, taken }: StepRun): Pro
     if (found.output !== null) return end({ status: 'cached', ...found.output, work: work(found.seconds) });
     const input: StageInput = { ...asked, code: found.code };
     await holding.passed();
-    const { workSeconds: seconds = 0, ...output } = await perform(step, input, board);
+    const { workSeconds: seconds = 0, ...output } = await perform(step, input, board, holding);
     if (key !== null && output.reusable !== false) {
       await control(`${step.name}: keep for the cache`).recordStep({ key, input, output, seconds });
     }
@@ -137,19 +131,14 @@ async function runStep({ plan, step, run, board, holding, taken }: StepRun): Pro
   }
 }
 
-async function perform(step: PlanStep, input: StageInput, board: Board): Promise<Worked<StageOutput>> {
+async function perform(step: PlanStep, input: StageInput, board: Board, holding: Hold): Promise<Worked<StageOutput>> {
   if (step.runs === 'activity') return await stageActivity(step.queue, step.summary, step.uses)(input);
   const workflowId = `${workflowInfo().workflowId}/${step.name}`;
   board.set(step.name, { child: workflowId });
-  const args: [StageRun] = [{ input, queue: step.queue }];
-  return await executeChild<(run: StageRun) => Promise<Worked<StageOutput>>>(step.uses, {
+  return await runChild<(run: StageRun) => Promise<Worked<StageOutput>>>(step.uses, holding, {
     workflowId,
-    args,
-    staticSummary: step.summary,
-    parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-    // That of a run which this one replaces may not have ended yet.
-    workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
-    typedSearchAttributes: workflowInfo().typedSearchAttributes,
+    args: [{ input, queue: step.queue }],
+    summary: step.summary,
   });
 }
 
@@ -169,8 +158,4 @@ function inputsOf(step: PlanStep, states: Board['states'], taken: Record<string,
 
 async function takeOutputs(plan: Plan, { from, outputs }: NonNullable<Plan['takes']>): Promise<Record<string, Ref>> {
   return await control(`outputs of ${from}`).takeOutputs({ pipeline: from, profile: plan.profile, outputs });
-}
-
-function runningChildren({ states }: Board): string[] {
-  return Object.values(states).flatMap(({ status, child }) => (status === 'running' && child !== null ? [child] : []));
 }

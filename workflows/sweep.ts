@@ -1,7 +1,8 @@
 /** The sweep: how results grow with model size, and with the number of lists that the best is taken from. */
-import { executeChild, isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { isCancellation, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { StageOutput } from '../lib/pipeline/stages.ts';
 import type { ArmResult, SweepActivities } from './activities.ts';
+import { runChild } from './child.ts';
 import { rootMessage } from './failure-message.ts';
 import { withLimit } from './fan-out.ts';
 import { holdable, passOn } from './hold.ts';
@@ -33,13 +34,10 @@ export async function sweep({ input, queue }: StageRun): Promise<Worked<StageOut
     const workflowId = `${workflowInfo().workflowId}/${model.replaceAll('/', '_')}`;
     running.add(workflowId);
     try {
-      const arm = await executeChild<typeof capacityArm>('capacityArm', {
-        // That of a sweep which this one replaces may not have ended yet.
-        workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
+      const arm = await runChild<typeof capacityArm>('capacityArm', holding, {
         workflowId,
         args: [{ input, queue, model }],
-        staticSummary: `capacity: ${model}`,
-        typedSearchAttributes: workflowInfo().typedSearchAttributes,
+        summary: `capacity: ${model}`,
       });
       arms.push(work.count<ArmResult>(arm));
     } catch (error) {
@@ -76,12 +74,10 @@ export async function capacityArm({ input, queue, model }: ArmRun): Promise<Work
 
   const { start, parameters } = await on(`warm start of ${model}`).warmArm({ input, model });
   await holding.passed();
-  const trained = await executeChild<typeof teacher>('teacher', {
+  const trained = await runChild<typeof teacher>('teacher', holding, {
     workflowId,
-    workflowIdReusePolicy: 'TERMINATE_IF_RUNNING',
     args: [{ queue, input: armInput({ input, queue, model }, start) }],
-    staticSummary: `${model}: Dr. GRPO, ${settings.rounds} rounds`,
-    typedSearchAttributes: workflowInfo().typedSearchAttributes,
+    summary: `${model}: Dr. GRPO, ${settings.rounds} rounds`,
   });
   const policy = work.count<StageOutput>(trained).outputs.teacher as ArmResult['policy'];
   const { seconds } = work;
