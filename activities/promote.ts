@@ -3,12 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { schemas } from '../lib/data/tables.ts';
 import { PointerConflict } from '../lib/errors.ts';
 import type { Arm } from '../lib/method/verdict.ts';
-import type { SourceSettings } from '../lib/pipeline/stage-settings.ts';
+import type { PromoteSettings, SourceSettings } from '../lib/pipeline/stage-settings.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { type Audience, replayAudience, worldAudience } from '../lib/serving/audience.ts';
 import { askRecall } from '../lib/serving/client.ts';
 import { dailyFigures, experimentState } from '../lib/serving/experiment-log.ts';
-import type { ServedModel } from '../lib/serving/served.ts';
+import { type ServedModel, undoneAfter } from '../lib/serving/served.ts';
 import type { RecallPath } from '../lib/serving/service.ts';
 import { type ArmRecall, type Exposure, habitsAfter, mostClicked, simulateDay } from '../lib/serving/simulation.ts';
 import { encodeTable, rowsOf } from '../lib/store/arrow.ts';
@@ -63,10 +63,16 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
         : treated;
       const earlier = await readExposures(before);
       const signals = new Map(audience.readers.map((reader) => [reader.readerId, reader.signals]));
+      let failure: string | undefined;
       const arm = ({ url }: ArmServer, paths: RecallPath[]): ArmRecall => ({
         paths,
         recall: (readerId) =>
-          askRecall(url, { readerId, signals: signals.get(readerId) ?? [], paths, depth: DEPTH }, signal),
+          askRecall(url, { readerId, signals: signals.get(readerId) ?? [], paths, depth: DEPTH }, signal).catch(
+            (error: Error) => {
+              failure ??= error.message;
+              throw error;
+            },
+          ),
       });
 
       const exposures = await simulateDay({
@@ -93,14 +99,18 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
       treated.check();
       served.check();
       const ref = await storeExposures(exposures, input);
-      const state = experimentState([...earlier, ...exposures], day >= promote.days, promote.guardrails);
+      const state = {
+        ...experimentState([...earlier, ...exposures], day >= promote.days, promote.guardrails),
+        ...(failure === undefined ? {} : { failure }),
+      };
       return { day, share, exposures: ref, state, headline: headlineOf(exposures, share, audience.kind) };
     },
 
     stopServing: async ({ input }) => servers.stop(experimentOf(input)),
 
     async swapServing({ input, expected }) {
-      const value = servedBy(input);
+      const undone = undoneAfter(expected?.value, input.inputs.student.digest);
+      const value = { ...servedBy(input), ...(undone.length > 0 ? { undone } : {}) };
       try {
         return await swapPointer(artifacts.bucket, servingPointer, value, expected);
       } catch (error) {
@@ -115,11 +125,16 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
     async finishExperiment({ input, conclusion, days }): Promise<StageOutput> {
       const exposures = await readExposures(days);
       const state = experimentState(exposures, true, input.settings.promote.guardrails);
+      const kind = input.settings.source.kind === 'world' ? 'world' : 'replay';
+      const caveat = caveatOf(days.length, state.srmP, input.settings.promote);
       const experiment: Experiment = {
         ...conclusion,
+        simulation: kind,
+        caveat,
         readers: state.readers,
         coldReaders: state.coldReaders,
         srmP: state.srmP,
+        ctrAlwaysValidP: state.ctrAlwaysValidP,
         metrics: Object.fromEntries(
           Object.entries(state.metrics).map(([name, { control, treatment, relative, p }]) => [
             name,
@@ -131,7 +146,6 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
           days.map(({ share }) => share),
         ),
       };
-      const kind = input.settings.source.kind === 'world' ? 'world' : 'replay';
       const made = madeBy(input, Object.fromEntries(days.map((one) => [`day ${one.day}`, one.exposures])));
       const files = {
         'exposures.arrow': encodeTable(schemas.exposures, exposures),
@@ -150,13 +164,13 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
           ...Object.fromEntries(
             Object.entries(state.metrics).flatMap(([name, { relative, p }]) => [
               [`${name}_change`, relative.mean],
-              [`${name}_p`, p],
+              ...(caveat === null ? [[`${name}_p`, p]] : []),
             ]),
           ),
           error_rate: state.errorRate,
           p95_ms: state.p95Ms,
         },
-        headline: `${conclusion.outcome.replace('_', ' ')} after ${days.length} days${simulationNote[kind]}: ${conclusion.reasons.join('; ')}`,
+        headline: `${conclusion.outcome.replace('_', ' ')} after ${days.length} days${whose[kind]}: ${conclusion.reasons.join('; ')}`,
       };
     },
   };
@@ -166,10 +180,18 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
   }
 }
 
-const simulationNote: Record<Audience['kind'], string> = {
+const whose: Record<Audience['kind'], string> = {
   world: ' of simulated readers',
   replay: ' of a replayed log (readers click what they clicked in it)',
 };
+
+/** Intervals and p are those of one look, at the planned end. */
+function caveatOf(days: number, srmP: number, { days: planned, srmThreshold }: PromoteSettings): string | null {
+  if (srmP < srmThreshold) return 'the split is broken: no figure can be trusted';
+  if (days < planned)
+    return `it ended on day ${days} of ${planned}: intervals and p would be those of a test that was planned so`;
+  return null;
+}
 
 function headlineOf(exposures: readonly Exposure[], share: number, kind: Audience['kind']): string {
   const of = (arm: Arm): string => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { ConfigError } from '../lib/errors.ts';
 import type { Interval } from '../lib/method/bootstrap.ts';
 import { methodNames } from '../lib/report/results.ts';
-import { written } from '../lib/report/text.ts';
+import { experimentLine, written } from '../lib/report/text.ts';
+import type { Experiment } from '../lib/training/results.ts';
 import { spoken } from '../infra/say.ts';
 import { formatTable } from './table.ts';
 
@@ -15,7 +16,7 @@ interface Summary {
   source: string;
   seconds: number;
   ranking: Record<string, Record<string, Interval>> | null;
-  experiment: { outcome: string; reasons: string[] } | null;
+  experiment: Pick<Experiment, 'outcome' | 'simulation' | 'reasons'> | null;
 }
 
 /** The text to print. `folder` is the output folder. Throws ConfigError when no run has ended here. */
@@ -42,9 +43,7 @@ export function lastReport(folder: string): string {
   return [
     heading,
     ...(rows.length === 0 ? [] : ['', table, '']),
-    ...(experiment === null
-      ? []
-      : [`A/B test: ${experiment.outcome.replace('_', ' ')}: ${experiment.reasons.join('; ')}`]),
+    ...(experiment === null ? [] : [`A/B test: ${experimentLine(experiment)}`]),
     `Report: ${join(folder, 'report', 'index.html')}`,
   ].join('\n');
 }

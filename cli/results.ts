@@ -3,7 +3,7 @@ import { colors as pc } from './colors.ts';
 import type { Interval } from '../lib/method/bootstrap.ts';
 import type { ReportData } from '../lib/report/data.ts';
 import { methodNames } from '../lib/report/results.ts';
-import { percent, written } from '../lib/report/text.ts';
+import { experimentLine, percent, written } from '../lib/report/text.ts';
 import { formatTable } from './table.ts';
 
 /** A short table of methods, then a line each for rewards, distillation, A/B test. Empty for a run that evaluated nothing. */
@@ -40,7 +40,6 @@ export function resultLines({ evaluation, experiment }: ReportData): string[] {
     );
     lines.push(`gate         ${evaluation.gate.passed ? pc.green('passed') : pc.yellow('held')}`);
   }
-  if (experiment !== null)
-    lines.push(`A/B test     ${experiment.outcome.replace('_', ' ')}: ${experiment.reasons.join('; ')}`);
+  if (experiment !== null) lines.push(`A/B test     ${experimentLine(experiment)}`);
   return lines;
 }

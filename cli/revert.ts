@@ -1,6 +1,6 @@
 /** `newshound revert`: what was served before is served again, as a new version: every version stays on record. */
 import { ConfigError } from '../lib/errors.ts';
-import type { ServedModel } from '../lib/serving/served.ts';
+import { type ServedModel, undoneAfter } from '../lib/serving/served.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 import { pointerAt, readPointer, servingPointer, swapPointer } from '../lib/store/pointers.ts';
 import type { Ref } from '../lib/store/ref.ts';
@@ -28,6 +28,8 @@ export async function revert(artifacts: Artifacts, to: number | null): Promise<s
       throw new ConfigError(
         `version ${version} cannot be served any more: its ${ref.kind} ${ref.digest.slice(0, 12)} is gone`,
       );
-  const next = await swapPointer(bucket, servingPointer, { ...before, undid: now.value.student.digest }, now);
-  return `Version ${next.version} of what is served is version ${version} again: student ${student.digest.slice(0, 12)} instead of ${now.value.student.digest.slice(0, 12)}. Recall servers take it up within seconds`;
+  const undid = now.value.student.digest;
+  const undone = undoneAfter({ ...now.value, undid }, student.digest);
+  const next = await swapPointer(bucket, servingPointer, { ...before, undid, undone: [...undone] }, now);
+  return `Version ${next.version} of what is served is version ${version} again: student ${student.digest.slice(0, 12)} instead of ${undid.slice(0, 12)}. Recall servers take it up within seconds`;
 }

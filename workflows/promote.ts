@@ -89,7 +89,8 @@ export async function promote({ input, queue }: StageRun): Promise<Worked<StageO
     if (isMeasured) return { outcome: 'measured', reasons, decidedBy: 'nobody' };
     if (last.outcome === 'reject') return { outcome: 'rejected', reasons, decidedBy: 'metrics' };
     if (last.outcome !== 'promote') return { outcome: 'inconclusive', reasons, decidedBy: 'metrics' };
-    const wasUndone = control?.value.undid === input.inputs.student.digest;
+    const { undid, undone = [] } = control?.value ?? {};
+    const wasUndone = [undid, ...undone].includes(input.inputs.student.digest);
     if (settings.approval === 'automatic' && !wasUndone)
       return await swap(reasons, 'setting promote.approval = automatic');
     return await approval(wasUndone ? [...reasons, 'it was served before, and somebody went back'] : reasons);

@@ -63,10 +63,10 @@ export async function checkVolume(
   await artifacts.putDocument(key, now);
 }
 
-/** One for each place that rows are read from. */
-function volumeDocument({ kind, path }: SourceSettings): string {
+/** One for each place that rows are read from, and each share of its readers. */
+function volumeDocument({ kind, path, readerShare }: SourceSettings): string {
   const place = path.startsWith('s3://') ? path : resolve(path);
-  return `volumes/${createHash('sha256').update(`${kind} ${place}`).digest('hex')}.json`;
+  return `volumes/${createHash('sha256').update(`${kind} ${place} ${readerShare}`).digest('hex')}.json`;
 }
 
 function nameOf({ kind, path }: SourceSettings): string {

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../errors.ts';
+import { namesUnder } from './folder.ts';
 
 export interface MindFile {
   path: string;
@@ -63,8 +64,6 @@ function splitFolder(path: string, split: string, names: readonly string[]): str
 
 /** What is only packed is not there. */
 function packed(path: string): string {
-  const archives = readdirSync(path, { recursive: true })
-    .map(String)
-    .filter((name) => /\.(zip|gz|tar|tgz|7z)$/i.test(name));
+  const archives = namesUnder(path).filter((name) => /\.(zip|gz|tar|tgz|7z)$/i.test(name));
   return archives.length === 0 ? '' : `. Unpack ${archives.sort().join(', ')} first`;
 }

@@ -79,6 +79,8 @@ export async function readBehaviors(
     const key = `${id} ${reader} ${at}`;
     if (seen.has(key)) return 'duplicate impression';
     const items = words(impressions).map((item) => /^(.+)-([01])$/.exec(item));
+    if (items.length > 0 && items.every((item) => item === null))
+      return 'impressions without -0 or -1, as in a test split';
     if (items.length === 0 || items.includes(null)) return 'malformed impressions';
     const pairs = items as RegExpExecArray[];
     seen.add(key);
@@ -98,6 +100,9 @@ export async function readBehaviors(
   });
   return rows;
 }
+
+/** A file whose first rows are all bad is given up after so many, before they fill the memory. */
+const HOPELESS = 10_000;
 
 /** Hands the cells of each row to `take`, which returns why it cannot use them, or null. */
 async function readRows(
@@ -121,9 +126,11 @@ async function readRows(
     if (reason === null) continue;
     if (bad++ === 0) example = `line ${number}: ${reason}`;
     quarantine.push(quarantined(file.name, number, reason, text));
+    if (bad === rows && bad === HOPELESS) break;
   }
   if (rows === bad) {
-    const what = rows === 0 ? 'is empty' : `has no usable row among ${rows} (${example})`;
+    const what =
+      rows === 0 ? 'is empty' : `has no usable row among ${rows === HOPELESS ? 'the first ' : ''}${rows} (${example})`;
     throw new DataError(`${file.path} ${what}. It must be tab-separated columns, these first: ${format}`);
   }
 }

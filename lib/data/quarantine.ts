@@ -6,7 +6,8 @@ const KEPT_CHARACTERS = 200;
 
 /** `source`: file relative to the source's folder. `row`: its line, from 1; 0: the file as a whole. `text` is cut to 200 characters. */
 export function quarantined(source: string, row: number, reason: string, text: string): QuarantineRow {
-  return { source, row, reason, text: text.slice(0, KEPT_CHARACTERS).toWellFormed() };
+  // Written anew (and well-formed): a slice of a line keeps the whole line in memory.
+  return { source, row, reason, text: Buffer.from(text.slice(0, KEPT_CHARACTERS)).toString() };
 }
 
 /** The reasons from the commonest down, each with its count and where it is seen first. */

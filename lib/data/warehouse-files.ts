@@ -1,12 +1,13 @@
 /** The files of a warehouse export: found by table, fetched from S3 where they are there. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, paginateListObjectsV2, S3ServiceException } from '@aws-sdk/client-s3';
 import { DataError } from '../errors.ts';
+import { namesUnder } from './folder.ts';
 import { suggestion } from '../pipeline/nearest.ts';
 import { type Bucket, storageError } from '../store/s3.ts';
 
@@ -35,7 +36,7 @@ const formats: Readonly<Record<string, Format>> = {
 
 /** Lists a folder, or an s3://bucket/prefix with the client of `bucket`. Throws DataError where there is no table file. */
 export async function openFolder(path: string, bucket: Bucket): Promise<WarehouseFolder> {
-  const folder = path.startsWith('s3://') ? await s3Folder(path, bucket) : await localFolder(path);
+  const folder = path.startsWith('s3://') ? await s3Folder(path, bucket) : localFolder(path);
   if (folder.names.length > 0) return folder;
   await folder.close();
   throw new DataError(
@@ -77,18 +78,10 @@ function stem(name: string): string {
   return name.slice(0, name.lastIndexOf('.'));
 }
 
-async function localFolder(path: string): Promise<WarehouseFolder> {
+function localFolder(path: string): WarehouseFolder {
   try {
-    const entries = await readdir(path, { withFileTypes: true });
-    const inside = await Promise.all(
-      entries.map(async (entry) =>
-        entry.isDirectory()
-          ? (await readdir(join(path, entry.name))).map((name) => `${entry.name}/${name}`)
-          : entry.name,
-      ),
-    );
-    const names = inside.flat().filter((name) => formatOf(name) !== undefined);
-    return { path, local: resolve(path), names: names.sort(), fetch: async () => {}, close: async () => {} };
+    const names = namesUnder(path).filter((name) => formatOf(name) !== undefined);
+    return { path, local: resolve(path), names, fetch: async () => {}, close: async () => {} };
   } catch (cause) {
     throw new DataError(
       `${path} cannot be read as a folder: ${(cause as Error).message}. Set source.path to the folder of the export`,

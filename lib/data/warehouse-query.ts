@@ -78,7 +78,8 @@ export async function* recordsOf(
         else quarantine.push(quarantined(name, row, 'more columns than the header', JSON.stringify(values)));
       }
     }
-    if (query.format === 'csv') quarantine.push(...(await refusedLines(connection, folder, query.table)));
+    if (query.format === 'csv')
+      for (const refused of await refusedLines(connection, folder, query.table)) quarantine.push(refused);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
     const [what] = (cause as Error).message.split('\n');

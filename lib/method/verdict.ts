@@ -26,6 +26,8 @@ export interface ExperimentState {
   ctrAlwaysValidP: number;
   /** Share of the treatment's requests that failed. */
   errorRate: number;
+  /** What the first failed request of the last day was told. */
+  failure?: string;
   /** 95th percentile of the treatment's latency. */
   p95Ms: number;
   /** Exact p of what the guardrails allow: so many failed requests, so many (one in twenty) above the latency. */
@@ -72,7 +74,9 @@ function brokenGuardrails(state: ExperimentState, settings: VerdictSettings): st
   // One look a day (Bonferroni): of ten requests a single failure is no reason yet, ten are.
   const isSure = (p: number): boolean => p < settings.significance / settings.days;
   if (state.errorRate > errorRate && isSure(state.errorRateP))
-    reasons.push(`error rate ${percent(state.errorRate)} is above ${percent(errorRate)}`);
+    reasons.push(
+      `error rate ${percent(state.errorRate)} is above ${percent(errorRate)}${state.failure ? ` (the first: ${state.failure})` : ''}`,
+    );
   if (state.p95Ms > p95Ms && isSure(state.p95P))
     reasons.push(`p95 latency ${Math.round(state.p95Ms)} ms is above ${p95Ms} ms`);
   const ctr = state.metrics.ctr?.relative;
@@ -92,8 +96,9 @@ function byMetrics(state: ExperimentState, significance: number): Verdict {
   const adjusted = holm(names.map((name) => state.metrics[name].p));
   const significant = names.filter((_, i) => adjusted[i] <= significance);
   const say = (name: string): string => {
-    const { relative, p } = state.metrics[name];
-    return `${name} ${relative.mean < 0 ? '' : '+'}${percent(relative.mean)} (p = ${p.toPrecision(2)}, Holm over ${names.length})`;
+    const { relative } = state.metrics[name];
+    const p = adjusted[names.indexOf(name)].toPrecision(2);
+    return `${name} ${relative.mean < 0 ? '' : '+'}${percent(relative.mean)} (p = ${p} after Holm over ${names.length})`;
   };
   const worse = significant.filter((name) => state.metrics[name].relative.mean < 0);
   if (worse.length > 0) return { outcome: 'reject', reasons: worse.map(say) };

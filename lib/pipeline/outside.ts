@@ -70,7 +70,13 @@ async function fileDigest(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Files under `path` (or itself), through links, sorted; none when there is nothing: the stage says so, better than the cache could. */
+/** A folder that may not be read (a disk's lost+found) has none; where it is the source itself, the stage says so, better than the cache could. */
+function noneWithoutPermission(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'EACCES') return [];
+  throw error;
+}
+
+/** Files under `path` (or itself), through links, sorted; none when there is nothing: the stage says that too. */
 async function filesOf(path: string, within: readonly string[] = []): Promise<string[]> {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return [];
@@ -78,7 +84,7 @@ async function filesOf(path: string, within: readonly string[] = []): Promise<st
   // A link to a folder that it lies in would never end.
   const folder = await realpath(path);
   if (within.includes(folder)) return [];
-  const names = await readdir(path);
+  const names = await readdir(path).catch(noneWithoutPermission);
   const files = await Promise.all(names.map((name) => filesOf(join(path, name), [...within, folder])));
   return files.flat().sort();
 }

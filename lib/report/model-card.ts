@@ -4,7 +4,7 @@ import type { Evaluation, Experiment } from '../training/results.ts';
 import type { RolloutSettings } from '../pipeline/policy-settings.ts';
 import type { PublishSettings } from '../pipeline/stage-settings.ts';
 import { methodNames } from './results.ts';
-import { written } from './text.ts';
+import { simulationNote, written } from './text.ts';
 
 export interface ModelCard {
   /** Where readers and articles came from. */
@@ -127,16 +127,12 @@ Gate ${evaluation.gate.passed ? 'passed' : 'not passed'}:
 ${checks.join('\n')}`;
 }
 
-function experimentOf({ experiment, source }: ModelCard): string {
+function experimentOf({ experiment }: ModelCard): string {
   if (experiment === null) return '';
-  const { outcome, reasons, decidedBy, readers } = experiment;
-  const note =
-    source === 'world'
-      ? 'The readers were simulated from the generated world.'
-      : 'Readers were simulated by a replay of the log: they click what they clicked in it.';
+  const { outcome, reasons, decidedBy, readers, simulation } = experiment;
   return `## A/B test
 
-${asPlainMarkdown(`${outcome.replace('_', ' ')}: ${reasons.join('; ')}. Decided by ${decidedBy}.`)} ${readers.treatment.toLocaleString('en')} readers treated, ${readers.control.toLocaleString('en')} in control. ${note}`;
+${asPlainMarkdown(`${outcome.replace('_', ' ')}: ${reasons.join('; ')}. Decided by ${decidedBy}.`)} ${readers.treatment.toLocaleString('en')} readers treated, ${readers.control.toLocaleString('en')} in control. ${simulationNote[simulation]}`;
 }
 
 function limits({ source }: ModelCard): string {

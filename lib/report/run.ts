@@ -1,7 +1,8 @@
 /** What happened in the run: the experiment, cleaning, some readers, the stages. */
 import { html, raw } from 'hono/html';
+import { holm } from '../method/multiple-tests.ts';
 import type { ReportData } from './data.ts';
-import { duration, type Section, table, timeSpent, written } from './text.ts';
+import { duration, type Section, simulationNote, table, timeSpent, written } from './text.ts';
 import { curves } from './plots.ts';
 
 const metricNames: Record<string, string> = {
@@ -10,24 +11,27 @@ const metricNames: Record<string, string> = {
   cold_dau: 'daily active cold readers',
 };
 
-export async function experimentSection({ experiment, source }: ReportData): Promise<Section> {
+export async function experimentSection({ experiment }: ReportData): Promise<Section> {
   if (!experiment) return html``;
+  const metrics = Object.entries(experiment.metrics);
+  const adjusted = holm(metrics.map(([, { p }]) => p));
+  const ofOneLook = (text: string): string => (experiment.caveat === null ? text : '');
   const points = experiment.days.flatMap((day) => [
     { x: day.day, y: day.ctrControl, series: 'control' },
     { x: day.day, y: day.ctrTreatment, series: 'treatment' },
   ]);
   return html`<h2>A/B test: ${experiment.outcome.replace('_', ' ')}</h2>
 <p>${experiment.reasons.join('; ')}. Decided by ${experiment.decidedBy}.</p>
-<p class="soft">${experiment.readers.control.toLocaleString('en')} readers in control, ${experiment.readers.treatment.toLocaleString('en')} in treatment; sample-ratio check p = ${experiment.srmP.toPrecision(2)}. ${source.startsWith('world') ? 'The readers are simulated from the embedded world: the figures show that the machinery works, not what a portal would gain.' : ''}</p>
+<p class="soft">${experiment.readers.control.toLocaleString('en')} readers in control, ${experiment.readers.treatment.toLocaleString('en')} in treatment; sample-ratio check p = ${experiment.srmP.toPrecision(2)}. ${simulationNote[experiment.simulation]}${experiment.caveat === null ? '' : html` <b>No interval or p is given: ${experiment.caveat}.</b>`}</p>
 ${raw(await curves(points, { x: 'day', y: 'click-through rate' }, 'Click-through rate by day'))}
 ${table(
-  ['metric', 'control', 'treatment', 'relative difference', 'p'],
-  Object.entries(experiment.metrics).map(([name, metric]) => [
+  ['metric', 'control', 'treatment', 'relative difference', 'p after Holm'],
+  metrics.map(([name, metric], i) => [
     metricNames[name] ?? name,
     metric.control.toFixed(4),
     metric.treatment.toFixed(4),
-    `${(100 * metric.relative.mean).toFixed(2)} % [${(100 * metric.relative.low).toFixed(2)}, ${(100 * metric.relative.high).toFixed(2)}]`,
-    metric.p.toPrecision(2),
+    `${(100 * metric.relative.mean).toFixed(2)} %${ofOneLook(` [${(100 * metric.relative.low).toFixed(2)}, ${(100 * metric.relative.high).toFixed(2)}]`)}`,
+    ofOneLook(adjusted[i].toPrecision(2)),
   ]),
 )}
 ${table(

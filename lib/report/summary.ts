@@ -32,6 +32,8 @@ export function summarise(data: ReportData): Record<string, unknown> {
     experiment: experiment
       ? {
           outcome: experiment.outcome,
+          simulation: experiment.simulation,
+          caveat: experiment.caveat,
           metrics: experiment.metrics,
           srm_p: experiment.srmP,
           readers: experiment.readers,

@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 import type { Interval } from '../method/bootstrap.ts';
+import type { Experiment } from '../training/results.ts';
 import type { ReportData } from './data.ts';
 
 export type Section = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -37,4 +38,21 @@ export function duration(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   const minutes = Math.round(whole / 60);
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Whose clicks those of an A/B test are, in a sentence: what its figures can say. */
+export const simulationNote: Record<Experiment['simulation'], string> = {
+  world:
+    'Readers are simulated from the embedded world: figures show that the machinery works, not what a portal would gain.',
+  replay: 'The log is replayed: readers click what they clicked in it, so that this rehearses the test and is none.',
+};
+
+/** How an A/B test ended and why, in a line. */
+export function experimentLine({
+  outcome,
+  simulation,
+  reasons,
+}: Pick<Experiment, 'outcome' | 'simulation' | 'reasons'>): string {
+  const whose = { world: 'simulated readers', replay: 'a replayed log' }[simulation];
+  return `${outcome.replace('_', ' ')} (${whose}): ${reasons.join('; ')}`;
 }

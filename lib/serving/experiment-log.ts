@@ -6,6 +6,8 @@ import type { Exposure } from './simulation.ts';
 
 /** Of fewer clicks an arm the delta method says nothing: of none it would give an interval of no width. */
 const LEAST_CLICKS = 10;
+/** Cold readers are few: of three an arm who came alike the normal approximation would be certain. All readers have `minimumSample`. */
+const LEAST_COLD = 30;
 
 /** Days active, clicks and articles shown of one reader in its arm. */
 interface ReaderTotals {
@@ -19,7 +21,7 @@ interface ReaderTotals {
 
 /**
  * DAU is compared as the share of a reader's days with a visit, CTR as clicks over shown by the delta method. A metric without a figure
- * (no cold reader, nothing shown yet) is left out, and CTR until both arms have clicks enough for the normal approximation.
+ * (nothing shown yet, all alike) is left out, CTR and cold readers' DAU until both arms have enough for the normal approximation.
  */
 export function experimentState(
   exposures: readonly Exposure[],
@@ -42,6 +44,8 @@ export function experimentState(
   const isCounted = Math.min(clicks(treatment), clicks(control)) >= LEAST_CLICKS;
   const cold = (readers: ReaderTotals[]): ReaderTotals[] => readers.filter((reader) => reader.cold);
   const ctr = isCounted ? compareArms(clickRate(treatment), clickRate(control)) : undefined;
+  const coldDau = compareArms(attendance(cold(treatment)), attendance(cold(control)));
+  const isColdCounted = Math.min(cold(treatment).length, cold(control).length) >= LEAST_COLD;
   const requests = exposures.filter(({ arm, active }) => arm === 'treatment' && active);
   const failed = requests.filter((request) => request.failed).length;
   const slow = requests.filter(({ latency_ms }) => latency_ms > guardrails.p95Ms).length;
@@ -53,7 +57,7 @@ export function experimentState(
     metrics: withFigures({
       dau: compareArms(attendance(treatment), attendance(control)),
       ...(ctr ? { ctr } : {}),
-      cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))),
+      ...(isColdCounted ? { cold_dau: coldDau } : {}),
     }),
     ctrAlwaysValidP: ctr?.alwaysValidP ?? 1,
     errorRate: ratio(failed, requests.length),
@@ -96,8 +100,9 @@ export function dailyFigures(exposures: readonly Exposure[], shares: readonly nu
 
 function withFigures(metrics: Record<string, Comparison>): Record<string, Comparison> {
   return Object.fromEntries(
-    Object.entries(metrics).filter(([, { p, relative }]) =>
-      [p, relative.mean, relative.low, relative.high].every(Number.isFinite),
+    Object.entries(metrics).filter(
+      ([, { p, relative }]) =>
+        [p, relative.mean, relative.low, relative.high].every(Number.isFinite) && relative.low < relative.high,
     ),
   );
 }

@@ -25,6 +25,14 @@ export interface ServedModel {
   rollout: RolloutSettings;
   /** Digest of the student that somebody went back from, to this. */
   undid?: string;
+  /** All such digests so far: none of these students is promoted again without a person. */
+  undone?: string[];
+}
+
+/** The `undone` of a version after `now` that serves `student`: not that one, which a person wants again or nobody went back from. */
+export function undoneAfter(now: ServedModel | undefined, student: string): string[] {
+  const { undid, undone = [] } = now ?? {};
+  return [...new Set([...undone, ...(undid === undefined ? [] : [undid])])].filter((digest) => digest !== student);
 }
 
 /** Asked by the recall app; `student` names it in /health. */

@@ -20,9 +20,12 @@ export interface ListenOptions {
 
 export interface RecallServer {
   readonly port: number;
-  /** Takes no new connections and ends those that are idle. Resolves when all are closed. */
+  /** Takes no new connections and ends those that are idle, and after 5 s all others. Resolves when all are closed. */
   close(): Promise<void>;
 }
+
+/** That requests under way have to end in, when the server closes. */
+const CLOSE_MS = 5_000;
 
 /** Serves the recall app. Throws PortTaken. */
 export function listen(serving: () => Serving, { port, host, setting, say }: ListenOptions): Promise<RecallServer> {
@@ -33,7 +36,12 @@ export function listen(serving: () => Serving, { port, host, setting, say }: Lis
         port: address.port,
         close: () =>
           new Promise((closed) => {
-            server.close(() => closed());
+            // Node looks for requests that take too long no longer once it closes: a client that sent half of one would hold it open for ever.
+            const late = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), CLOSE_MS);
+            server.close(() => {
+              clearTimeout(late);
+              closed();
+            });
             if ('closeIdleConnections' in server) server.closeIdleConnections();
           }),
       }),

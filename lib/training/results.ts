@@ -77,10 +77,15 @@ export interface Experiment {
   outcome: 'promoted' | 'rejected' | 'inconclusive' | 'rolled_back' | 'measured';
   reasons: string[];
   decidedBy: string;
+  /** Whose clicks they are: of generated readers, or of a log that is replayed. */
+  simulation: 'world' | 'replay';
+  /** Why intervals and p do not hold; null: they do. */
+  caveat: string | null;
   readers: { control: number; treatment: number };
   /** Of these. */
   coldReaders: { control: number; treatment: number };
   srmP: number;
+  ctrAlwaysValidP: number;
   metrics: Record<string, { control: number; treatment: number; relative: Interval; p: number }>;
   days: {
     day: number;

@@ -222,7 +222,22 @@ describe('promotion', () => {
     expect(await revert(artifacts, null)).toMatch(/^Version 3 of what is served is version 1 again: student /);
     expect((await activities.readServing())?.value.student).toEqual(served.student);
     expect(await revert(artifacts, 2)).toMatch(/^Version 4 of what is served is version 2 again/);
-    expect((await activities.readServing())?.value.student).toEqual(rival);
+    const now = await activities.readServing();
+    expect(now?.value).toMatchObject({ student: rival, undid: served.student.digest, undone: [served.student.digest] });
+  });
+
+  it('that somebody went back from is known for that after the next promotion too, until it is served again', async () => {
+    const before = await activities.readServing();
+    const third = {
+      ...promote,
+      inputs: { ...promote.inputs, student: { kind: 'model', digest: '3'.repeat(64) } },
+    } as StageInput;
+    const { value } = await activities.swapServing({ input: third, expected: before });
+    expect(value.undid).toBeUndefined();
+    expect(value.undone).toEqual([served.student.digest]);
+    const again = await activities.swapServing({ input: promote, expected: await activities.readServing() });
+    expect(again.value.undone).toBeUndefined();
+    await revert(artifacts, 2);
   });
 
   it('of what cannot be opened is reported once, and the student before it goes on', async () => {

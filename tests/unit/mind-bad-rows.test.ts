@@ -42,7 +42,7 @@ describe('a MIND folder with bad rows', () => {
       ['train/behaviors.tsv', 7, 'unknown date'],
       ['train/behaviors.tsv', 8, 'date in the future'],
       ['train/behaviors.tsv', 9, 'date before 1990'],
-      ['train/behaviors.tsv', 10, 'malformed impressions'],
+      ['train/behaviors.tsv', 10, 'impressions without -0 or -1, as in a test split'],
       ['train/behaviors.tsv', 11, 'malformed impressions'],
       ['train/behaviors.tsv', 12, 'not UTF-8'],
       ['train/behaviors.tsv', 13, '1 columns, not 5'],
@@ -74,6 +74,10 @@ describe('a MIND folder with bad rows', () => {
   it('is refused where a file has no usable row, with the format it must have', async () => {
     await expect(readMind(sample({ 'train/behaviors.tsv': ['a,b', 'c,d'] }), now)).rejects.toThrow(
       /train\/behaviors\.tsv has no usable row among 2 \(line 1: 1 columns, not 5\)\. It must be tab-separated columns, these first: impression id/,
+    );
+    const unlabelled = Array.from({ length: 10_001 }, (_, i) => `${i}\tU1\t11/9/2019 8:00:00 AM\tN1\tN4 N5`);
+    await expect(readMind(sample({ 'dev/behaviors.tsv': unlabelled }), now)).rejects.toThrow(
+      /dev\/behaviors\.tsv has no usable row among the first 10000 \(line 1: impressions without -0 or -1, as in a test split\)/,
     );
     await expect(readMind(sample({ 'news.tsv': [] }), now)).rejects.toThrow(/news\.tsv is empty\. It must be tab/);
   });

@@ -104,6 +104,21 @@ describe('figures of an experiment', () => {
     expect(experimentState([...many, ...none, enough], true, guardrails).metrics).toHaveProperty('ctr');
   });
 
+  it('say nothing of cold readers while an arm has hardly any: three and three who came alike prove nothing', () => {
+    const cold = (arm: Exposure['arm'], n: number) =>
+      Array.from({ length: n }, (_, i) => exposure(`${arm}${i}`, 1, arm, { cold: true, active: i % 3 !== 0 }));
+    const of = (n: number) =>
+      experimentState([...cold('control', 30), ...cold('treatment', n)], true, guardrails).metrics;
+    expect(of(29)).not.toHaveProperty('cold_dau');
+    expect(of(30)).toHaveProperty('cold_dau');
+  });
+
+  it('leave out a metric in which nobody differs: an interval without a width would be certain', () => {
+    const days = ['a', 'b', 'c'].map((id) => exposure(id, 1, id === 'a' ? 'control' : 'treatment', {}));
+    const away = exposure('a', 2, 'control', { active: false, shown: 0 });
+    expect(experimentState([...days, away], true, guardrails).metrics).toEqual({});
+  });
+
   it('leave out a metric that has none, so that they survive JSON', () => {
     const state = experimentState(
       [exposure('a', 1, 'treatment', {}), exposure('b', 1, 'control', {})],

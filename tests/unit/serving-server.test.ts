@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { datasetOf } from '../../lib/data/dataset.ts';
 import { PortTaken } from '../../lib/errors.ts';
@@ -79,6 +80,18 @@ describe('a recall server', () => {
     });
     return { service, student: 'base-xs', release: () => decoder.release() };
   };
+
+  it('closes in seconds, whatever a client that sent half of a request waits for', { timeout: 20_000 }, async () => {
+    const other = await listen(() => served, { port: 0, host: '127.0.0.1', setting: 'any', say: () => undefined });
+    const client = connect(other.port, '127.0.0.1');
+    client.on('error', () => undefined);
+    const ended = new Promise((closed) => client.once('close', closed));
+    await new Promise<void>((written) =>
+      client.write('POST /v1/recall HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{', () => written()),
+    );
+    await other.close();
+    await ended;
+  });
 
   beforeAll(async () => {
     served = await open();
