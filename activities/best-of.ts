@@ -11,7 +11,7 @@ export interface Choosing {
   counts: readonly number[];
   /** Random stream of the lists. */
   stream: Label;
-  progress: (fraction: number) => void;
+  progress: (fraction: number, what: 'lists' | 'rewards') => void;
 }
 
 /** Every reader's figures for every N; the method of a row is N in digits. */
@@ -20,8 +20,12 @@ export async function bestOfRows(
   model: LanguageModel,
   { counts, stream, progress }: Choosing,
 ): Promise<PerReaderRow[]> {
-  const lists = await measurer.write(model, { samples: counts[counts.length - 1], stream, progress });
-  const rewards = await measurer.rewards(lists);
+  const lists = await measurer.write(model, {
+    samples: counts[counts.length - 1],
+    stream,
+    progress: (fraction) => progress(0.9 * fraction, 'lists'),
+  });
+  const rewards = await measurer.rewards(lists, (fraction) => progress(0.9 + 0.1 * fraction, 'rewards'));
   const rows: PerReaderRow[] = [];
   for (const count of counts) {
     // The first `count` of the same lists: what is compared is the choice, not the luck of the draw.

@@ -88,9 +88,11 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
         Object.entries(ranked).map(([method, positions]) => [method, measurer.judge(positions)]),
       );
       const scores = {} as Record<Judged, Score[]>;
-      for (const method of judged) {
-        deps.progress(0.85, `rewards of ${method}`);
-        scores[method] = (await measurer.rewards(lists[method])).flat();
+      for (const [i, method] of judged.entries()) {
+        const progress = (fraction: number): void =>
+          deps.progress(0.85 + (0.1 * (i + fraction)) / judged.length, `rewards of ${method}`);
+        progress(0);
+        scores[method] = (await measurer.rewards(lists[method], progress)).flat();
       }
 
       const evaluation: Evaluation = {

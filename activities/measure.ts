@@ -26,7 +26,7 @@ export function createMeasureActivities(deps: Deps): MeasureActivities {
     return bestOfRows(measurer, model, {
       counts,
       stream: STREAM,
-      progress: (fraction) => deps.progress(0.8 * fraction, 'lists of the teacher to choose from'),
+      progress: (fraction, what) => deps.progress(0.9 * fraction, `${what} of the teacher to choose from`),
     });
   };
 
@@ -39,7 +39,9 @@ export function createMeasureActivities(deps: Deps): MeasureActivities {
       progress: (fraction) => deps.progress(0.9 * fraction, `lists of the ${method}`),
     });
     const metrics = measurer.judge(await measurer.recall(lists.map(([list]) => list.queries)));
-    const rewards = await measurer.rewards(lists);
+    const rewards = await measurer.rewards(lists, (fraction) =>
+      deps.progress(0.9 + 0.1 * fraction, `rewards of the ${method}`),
+    );
     return measurer.readers.map(({ readerId }, i) => measuredRow(readerId, method, metrics[i], rewards[i][0].total));
   };
 

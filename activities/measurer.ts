@@ -23,7 +23,7 @@ export interface Measurer {
    */
   write(model: LanguageModel, request: WriteRequest): Promise<WrittenList[][]>;
   /** Rewards of lists of the readers, [reader][list]. */
-  rewards(lists: readonly WrittenList[][]): Promise<Score[][]>;
+  rewards(lists: readonly WrittenList[][], progress: (fraction: number) => void): Promise<Score[][]>;
   /** Ranked positions of each reader's queries. */
   recall(queries: readonly (readonly string[])[]): Promise<Int32Array[]>;
   /** Metrics of each reader's ranked positions. */
@@ -68,12 +68,13 @@ export async function createMeasurer(
         await decoder.release();
       }
     },
-    rewards: async (lists) =>
+    rewards: async (lists, progress) =>
       scoreLists(readers, lists, {
         embedder,
         index,
         judge: await resources.judge(teacher.judge, input.inputs.cleaned, input.inputs.encoder),
         weights: teacher.weights,
+        progress,
       }),
     recall: (queries) => recallArticles(queries, embedder, index),
     judge: (ranked) => judgeRanking(readers, ranked, index.articleIds),

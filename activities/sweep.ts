@@ -49,10 +49,12 @@ export function createSweepActivities(deps: Deps): SweepActivities {
       const lists = await measurer.write(await resources.model(policy), {
         samples: 1,
         stream: 'sweep',
-        progress: (fraction) => deps.progress(fraction, `lists of ${name} for dev readers`),
+        progress: (fraction) => deps.progress(0.9 * fraction, `lists of ${name} for dev readers`),
       });
       const metrics = measurer.judge(await measurer.recall(lists.map(([list]) => list.queries)));
-      const rewards = await measurer.rewards(lists);
+      const rewards = await measurer.rewards(lists, (fraction) =>
+        deps.progress(0.9 + 0.1 * fraction, `rewards of ${name}`),
+      );
       const rows = measurer.readers.map((reader, i) =>
         measuredRow(reader.readerId, name, metrics[i], rewards[i][0].total),
       );

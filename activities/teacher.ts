@@ -253,7 +253,13 @@ async function heldOut(
     stream: 'held-out',
     progress: (fraction) => deps.progress(fraction, `after round ${round}: held-out readers`),
   });
-  const means = meanScores((await measurer.rewards(lists)).flat());
+  const means = meanScores(
+    (
+      await measurer.rewards(lists, (fraction) =>
+        deps.progress(fraction, `after round ${round}: rewards of held-out readers`),
+      )
+    ).flat(),
+  );
   const ranking = meanMetrics(measurer.judge(await measurer.recall(lists.map(([list]) => list.queries))));
   return {
     heldout_recall10: ranking['recall@10'],

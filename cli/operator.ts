@@ -50,7 +50,7 @@ export async function tell(
   const name = what === 'pipeline' ? 'pipeline' : 'A/B test';
   if (ask.id !== null && !running.includes(ask.id))
     throw new ConfigError(`no ${name} ${ask.id} runs now. Running: ${running.join(', ') || 'none'}`);
-  if (update === 'decide' && ask.id === null && running.length > 1)
+  if (what === 'promote' && ask.id === null && running.length > 1)
     throw new ConfigError(`${running.length} A/B tests run: say which one, ${running.join(' or ')}`);
   for (const id of ask.id === null ? running : [ask.id]) {
     try {

@@ -19,13 +19,16 @@ export async function serve({ port, host }: ServeRequest, say: Say): Promise<voi
     ...(port === null ? {} : { NEWSHOUND_RECALL_PORT: port }),
     ...(host === null ? {} : { NEWSHOUND_RECALL_HOST: host }),
   };
-  await withArtifacts(say, (artifacts) =>
-    serveCurrent({
-      artifacts,
-      threads: threads(process.env),
-      env,
-      say: say.line,
-      stopped: stop.signal,
-    }),
+  await withArtifacts(
+    say,
+    (artifacts) =>
+      serveCurrent({
+        artifacts,
+        threads: threads(process.env),
+        env,
+        say: say.line,
+        stopped: stop.signal,
+      }),
+    'serving what is promoted',
   );
 }

@@ -40,9 +40,9 @@ export async function status(say: Say): Promise<void> {
     );
   } else {
     say.line(`Nothing runs in ${state}`);
-    if (!hasOwnTemporal(process.env)) return;
   }
-  await showRuns(joinable(process.env, 'any')?.env ?? process.env, state, say);
+  const where = joinable(process.env, 'any')?.env ?? process.env;
+  if (hasOwnTemporal(where)) await showRuns(where, state, say);
 }
 
 async function showRuns(env: NodeJS.ProcessEnv, state: string, say: Say): Promise<void> {

@@ -23,12 +23,16 @@ export function openArtifacts(env: NodeJS.ProcessEnv): Artifacts {
   return createArtifacts({ ...createS3(env), cacheFolder: join(stateFolder(env), 'cache') });
 }
 
-/** Runs `body` with the store: that of the environment, that of the newshound at work here, or of an S3 server started for it. */
-export async function withArtifacts(say: Say, body: (artifacts: Artifacts) => Promise<void>): Promise<void> {
+/** Runs `body` with the store (`doing`: for whoever must wait for it): that of the environment, that of the newshound at work here, or of an S3 server started for it. */
+export async function withArtifacts(
+  say: Say,
+  body: (artifacts: Artifacts) => Promise<void>,
+  doing = 'reading the store',
+): Promise<void> {
   const { env } = process;
-  const joined = hasOwnS3(env) ? { env } : joinable(env, 'any');
+  const joined = hasOwnS3(env) ? { env } : joinable(env, 'any', 'store');
   if (joined !== null) return await body(openArtifacts(joined.env));
-  const storage = await openStorage({ stateFolder: stateFolder(env), env, say, doing: 'reading the store' });
+  const storage = await openStorage({ stateFolder: stateFolder(env), env, say, doing });
   try {
     await body(openArtifacts({ ...env, ...storage.env }));
   } finally {

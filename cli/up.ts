@@ -1,5 +1,6 @@
 /** `newshound up`: servers and workers until Ctrl-C. `newshound down`: ends them, or a run, from elsewhere. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowFailedError } from '@temporalio/client';
 import { stateFolder } from '../infra/environment.ts';
 import { lockHolder } from '../infra/lock.ts';
 import type { Say } from '../infra/say.ts';
@@ -36,22 +37,32 @@ const LOOK_MS = 5_000;
 /** Nobody waits for a scheduled run: what it found is written here, as `newshound run` does for its own. Until `stopped`. */
 async function keepScheduled(work: Pick<Work, 'client' | 'env' | 'memory' | 'stopped'>, say: Say): Promise<void> {
   const since = new Date().toISOString();
+  /** Written, or failed as a run. */
   const kept = new Set<string>();
+  let told = '';
   let storage = storageSeconds(stateFolder(process.env));
   const query = `WorkflowType = "pipeline" AND TemporalScheduledById IS NOT NULL AND ExecutionStatus != "Running" AND CloseTime > "${since}"`;
   while (!work.stopped.aborted) {
     try {
       for await (const { workflowId } of work.client.workflow.list({ query })) {
         if (kept.has(workflowId)) continue;
-        kept.add(workflowId);
-        const result = (await work.client.workflow.getHandle(workflowId).result()) as RunResult;
+        const result = (await work.client.workflow
+          .getHandle(workflowId)
+          .result()
+          .catch((error: unknown) => {
+            if (error instanceof WorkflowFailedError) kept.add(workflowId);
+            throw error;
+          })) as RunResult;
         const { files } = await keepResults(work, workflowId, result, storage);
+        kept.add(workflowId);
         storage = storageSeconds(stateFolder(process.env));
         say.line(`Scheduled run ${workflowId} has ended; report: ${files.page}`);
       }
     } catch (error) {
-      // The run failed, the server is on its way back, the disk is full: the next run gets its turn all the same.
-      if (!work.stopped.aborted) say.line(`Scheduled runs: ${failureMessage(error as Error)}`);
+      // The run failed, or its results are tried again: the server is on its way back, the disk is full.
+      const message = failureMessage(error as Error);
+      if (!work.stopped.aborted && message !== told) say.line(`Scheduled runs: ${message}`);
+      told = message;
     }
     await delay(LOOK_MS, undefined, { signal: work.stopped }).catch(() => undefined);
   }

@@ -4,10 +4,10 @@ import { outFolder, stateFolder, temporalConnection } from '../infra/environment
 import { lockHolder } from '../infra/lock.ts';
 import { readRunning } from '../infra/running.ts';
 import { localCredentials } from '../infra/s3.ts';
-import { hasOwnS3 } from '../infra/servers.ts';
+import { hasOwnS3, hasOwnTemporal } from '../infra/servers.ts';
 import { lockPath, openSession, type Session } from '../infra/session.ts';
 import type { Say } from '../infra/say.ts';
-import { ConfigError, type NewshoundError } from '../lib/errors.ts';
+import { ConfigError, type NewshoundError, ServersEnded } from '../lib/errors.ts';
 import type { Plan } from '../lib/pipeline/plan.ts';
 import { checkProviders, executionProviders } from '../lib/tensor/execution-providers.ts';
 import { threads } from '../workers/shared-deps.ts';
@@ -44,7 +44,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
  * Runs `body` with Temporal and S3 within reach. Where there is nobody to join, brings servers and workers up first and takes
  * them down again: after `body`, on its failure, and on a signal (a second signal kills at once).
- * Throws AlreadyRunning, and ConfigError for an execution provider or a number of threads that cannot be used, before anything is touched; and what `body` throws.
+ * Throws AlreadyRunning, ServersEnded, and ConfigError for an execution provider or a number of threads that cannot be used, before anything is touched; and what `body` throws.
  */
 export async function withWork<T>(options: WorkOptions, body: (work: Work) => Promise<T>): Promise<T> {
   const { say } = options;
@@ -58,7 +58,14 @@ export async function withWork<T>(options: WorkOptions, body: (work: Work) => Pr
   try {
     const env = process.env;
     const joined = joinable(env, options.join);
-    if (joined !== null) return await withClient({ ...joined, memory: null, stopped: stop.signal }, body);
+    if (joined !== null) {
+      const watch = watchHolder(lockPath(stateFolder(env)), stop);
+      try {
+        return await withClient({ ...joined, memory: null, stopped: stop.signal }, body);
+      } finally {
+        clearInterval(watch);
+      }
+    }
     if (options.workers.length > 0) {
       await checkProviders(executionProviders(env));
       threads(env);
@@ -99,15 +106,31 @@ export function checkQueues(plan: Pick<Plan, 'steps'>, workers: readonly WorkerN
     );
 }
 
-/** The environment in which to reach the servers of the newshound that is at work in the state folder, or null. */
-export function joinable(env: NodeJS.ProcessEnv, join: WorkOptions['join']): Pick<Work, 'env' | 'uiUrl'> | null {
+/** Aborts when whoever holds the lock now lets it go: what this process waits for is not worked on any more. */
+function watchHolder(path: string, stop: AbortController): NodeJS.Timeout {
+  const holder = lockHolder(path);
+  return setInterval(() => {
+    if (holder !== null && lockHolder(path)?.pid !== holder.pid) stop.abort(new ServersEnded(holder));
+  }, 1_000);
+}
+
+/**
+ * The environment in which to reach the servers of the newshound that is at work in the state folder, or null. `store`: its S3 is enough;
+ * one that only serves, or reads the store, has no Temporal.
+ */
+export function joinable(
+  env: NodeJS.ProcessEnv,
+  join: WorkOptions['join'],
+  needed: 'all' | 'store' = 'all',
+): Pick<Work, 'env' | 'uiUrl'> | null {
   const state = stateFolder(env);
   const holder = join === 'none' ? null : lockHolder(lockPath(state));
   if (holder === null || (join === 'up' && holder.doing !== keepingUp)) return null;
   const running = readRunning(state);
   if (running === null) return null;
   const credentials = hasOwnS3(env) ? {} : secretsOf(state);
-  return { env: { ...env, ...running.env, ...credentials, NEWSHOUND_STATE: state }, uiUrl: running.uiUrl };
+  const theirs = { ...env, ...running.env, ...credentials, NEWSHOUND_STATE: state };
+  return needed === 'all' && !hasOwnTemporal(theirs) ? null : { env: theirs, uiUrl: running.uiUrl };
 }
 
 async function withWorkers<T>(

@@ -102,7 +102,7 @@ async function withBuildLock<T>(
     }
     if (!told) say.line(`${tool.title}: another process (pid ${holder.pid}) is getting it; waiting for that`);
     told = true;
-    await delay(500, undefined, { signal });
+    await delay(500, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 

@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 import type { KeptAlive } from './keep-alive.ts';
 import { acquireLock } from './lock.ts';
 import { type Guard, processStart, startGuard } from './processes.ts';
-import { endLeftovers, forgetRunning, writeRunning } from './running.ts';
+import { endLeftovers, forgetRunning, type Running, writeRunning } from './running.ts';
 import type { Say } from './say.ts';
 import { openS3, type Server, type Servers, startServers } from './servers.ts';
 
@@ -49,19 +49,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     let record = (): void => undefined;
     const servers = await startServers({ ...options, guard, onChange: () => record() });
     for (const server of [servers.temporal, servers.s3]) if (server.process !== null) tracked.push(server.process);
-    record = () => {
-      const processes = tracked.flatMap((kept) => {
-        const pid = kept.pid();
-        return pid === null ? [] : [{ name: kept.name, pid, processStart: processStart(pid) ?? '' }];
-      });
-      const { AWS_SECRET_ACCESS_KEY: _secret, AWS_ACCESS_KEY_ID: _id, ...env } = servers.env;
-      try {
-        writeRunning(stateFolder, { pid: process.pid, since, env, uiUrl: servers.temporal.uiUrl, processes });
-      } catch (error) {
-        // A full disk ends the step that meets it, not everything: the record is for other commands.
-        options.say.line(`What runs could not be written down: ${(error as Error).message}`);
-      }
-    };
+    record = () => writeDown(options, { since, env: servers.env, uiUrl: servers.temporal.uiUrl }, tracked);
     record();
     return {
       stateFolder,
@@ -84,10 +72,37 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
 /** Takes the state folder and starts its S3 server alone: for reading what is stored. Throws as `openSession` does. */
 export async function openStorage(options: SessionOptions): Promise<Pick<Server, 'env'> & { close(): Promise<void> }> {
-  return await withClaim(options, async ({ guard, letGo }) => {
-    const s3 = await openS3({ ...options, guard });
-    return { env: s3.env, close: () => s3.stop().finally(letGo) };
+  return await withClaim(options, async ({ guard, since, letGo }) => {
+    let record = (): void => undefined;
+    const s3 = await openS3({ ...options, guard, onChange: () => record() });
+    const tracked = s3.process === null ? [] : [s3.process];
+    record = () => writeDown(options, { since, env: s3.env, uiUrl: null }, tracked);
+    record();
+    const close = async (): Promise<void> => {
+      record = () => undefined;
+      await s3.stop().finally(letGo);
+    };
+    return { env: s3.env, close };
   });
+}
+
+/** For other commands, and for the next start. */
+function writeDown(
+  { stateFolder, say }: SessionOptions,
+  { since, env, uiUrl }: Pick<Running, 'since' | 'env' | 'uiUrl'>,
+  tracked: readonly KeptAlive[],
+): void {
+  const processes = tracked.flatMap((kept) => {
+    const pid = kept.pid();
+    return pid === null ? [] : [{ name: kept.name, pid, processStart: processStart(pid) ?? '' }];
+  });
+  const { AWS_SECRET_ACCESS_KEY: _secret, AWS_ACCESS_KEY_ID: _id, ...known } = env;
+  try {
+    writeRunning(stateFolder, { pid: process.pid, since, env: known, uiUrl, processes });
+  } catch (error) {
+    // A full disk ends the step that meets it, not everything.
+    say.line(`What runs could not be written down: ${(error as Error).message}`);
+  }
 }
 
 /** What processes that are gone left: scratch folders, named by pid (workers started by hand may be at work here), and how long they waited for S3. */

@@ -142,6 +142,16 @@ export class AlreadyRunning extends NewshoundError {
   }
 }
 
+/** The servers were another process's, and it has ended. */
+export class ServersEnded extends NewshoundError {
+  readonly retryable = false;
+  constructor(holder: { pid: number; doing: string }) {
+    super(
+      `the newshound whose servers this one used (pid ${holder.pid}, ${holder.doing}) has ended. Start again: the run goes on from here`,
+    );
+  }
+}
+
 export class PortTaken extends NewshoundError {
   readonly retryable = false;
   readonly port: number;

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stateFolder } from '../infra/environment.ts';
-import type { FailureReport } from '../activities/failures.ts';
+import { type FailureReport, reportFailure } from '../activities/failures.ts';
 import type { FromCompute, ToCompute } from './compute-protocol.ts';
 
 export interface Call {
@@ -104,7 +104,13 @@ export function createComputeProcess(
       if (call.signal.aborted) return resolve({ kind: 'died', how: 'cancelled before it began' });
       const id = nextId++;
       heard = Date.now();
-      const target = running();
+      let target: ChildProcess;
+      try {
+        target = running();
+      } catch (error) {
+        // A full disk, no memory for a process: the next call tries again.
+        return resolve({ kind: 'failed', failure: reportFailure(error) });
+      }
       const abort = (): void => end(target);
       const settle = (answer: Answer): void => {
         call.signal.removeEventListener('abort', abort);

@@ -63,6 +63,7 @@ async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknow
   const { activityType } = context.info;
   const call = callOf(context.info);
   const startedAt = performance.now();
+  let hasStalled = false;
   const answer = await heartbeats.during(
     () =>
       compute.call({
@@ -72,9 +73,9 @@ async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknow
         signal: context.cancellationSignal,
       }),
     () => {
-      const stalled = Date.now() - compute.lastHeard() > stallMs;
-      if (stalled) compute.kill();
-      return !stalled;
+      hasStalled = Date.now() - compute.lastHeard() > stallMs;
+      if (hasStalled) compute.kill();
+      return !hasStalled;
     },
   );
   if (answer.kind === 'done') return worked(answer.result, (performance.now() - startedAt) / 1000);
@@ -82,7 +83,9 @@ async function forward(compute: ComputeProcess, args: unknown[]): Promise<unknow
   if (context.cancellationSignal.aborted) throw whyCancelled(context);
   throw ApplicationFailure.create({
     type: 'ComputeProcessDied',
-    message: `the compute process ended during ${activityType}: ${answer.how}. A fresh one repeats it. When it happens again and again, memory is the usual reason: lower the batch sizes`,
+    message: hasStalled
+      ? `the compute process said nothing for ${stallMs / 60_000} minutes during ${activityType} and was ended. A fresh one repeats it`
+      : `the compute process ended during ${activityType}: ${answer.how}. A fresh one repeats it. When it happens again and again, memory is the usual reason: lower the batch sizes`,
     nonRetryable: deaths(call) >= deathsAllowed,
   });
 }

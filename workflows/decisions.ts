@@ -65,8 +65,8 @@ export function openDecisions(): Decisions {
         checkRequest(request);
         if (state.rollback?.by === request.by) return;
         if (state.rollback !== null) throw new Error(`${state.rollback.by} has rolled the experiment back already`);
-        if (state.decision !== null)
-          throw new Error(`${state.decision.by} has decided already: ${state.decision.decision}`);
+        // What was approved and is not served yet (the run is held) can still be stopped.
+        if (state.decision?.decision === 'reject') throw new Error(`${state.decision.by} has decided already: reject`);
         if (state.closed !== '') throw new Error(state.closed);
       },
     },

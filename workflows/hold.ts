@@ -17,11 +17,10 @@ export interface Hold {
   passed(): Promise<void>;
 }
 
-/** Makes the workflow holdable; `onChange` is called when it is held or resumed. Both updates may be sent twice without harm. */
+/** Makes the workflow holdable; `onChange` is called when it is held or resumed. Both updates may be sent again: that tells the children once more. */
 export function holdable(onChange: (held: boolean, text: string) => void, held = false): Hold {
   const state = { held };
   const set = (to: boolean, text: string): void => {
-    if (state.held === to) return;
     state.held = to;
     onChange(to, text);
   };
@@ -41,7 +40,9 @@ export function holdable(onChange: (held: boolean, text: string) => void, held =
     },
     { validator: checkRequest, description: 'Go on after a hold. {"by": "you"}' },
   );
-  setHandler(holdChild, (to) => set(to, to ? 'held with the run it belongs to' : 'resumed with the run it belongs to'));
+  setHandler(holdChild, (to) => {
+    if (state.held !== to) set(to, to ? 'held with the run it belongs to' : 'resumed with the run it belongs to');
+  });
   return {
     get held() {
       return state.held;

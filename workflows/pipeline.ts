@@ -44,7 +44,9 @@ export async function pipeline(plan: Plan): Promise<RunResult> {
     );
   }
   const outputs = Object.assign({}, ...states.map((state) => state.outputs)) as Record<string, Ref>;
-  await control('keep the run').recordRun({ pipeline: plan.pipeline, profile: plan.profile, run, outputs });
+  // An arm is no run that anything is taken from: its paper run keeps what it made.
+  if (workflowInfo().parent === undefined)
+    await control('keep the run').recordRun({ pipeline: plan.pipeline, profile: plan.profile, run, outputs });
   const seconds = (Date.now() - workflowInfo().startTime.getTime()) / 1000;
   const { source } = plan.settings;
   return {

@@ -19,8 +19,11 @@ export interface Judgement {
 }
 
 export interface Judge {
-  /** One judgement an item, in order. null: no judgement could be had; it is missing, not zero. Throws JudgeError where none can ever be had. */
-  judge(batch: readonly JudgeItem[]): Promise<(Judgement | null)[]>;
+  /**
+   * One judgement an item, in order. null: no judgement could be had; it is missing, not zero. Throws JudgeError where none can ever be had.
+   * `progress`: told the share that is done, by a judge that takes its time.
+   */
+  judge(batch: readonly JudgeItem[], progress?: (fraction: number) => void): Promise<(Judgement | null)[]>;
 }
 
 /** Harmonic mean of recall and precision; 0 where either is 0. */

@@ -106,8 +106,15 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   };
 
   return {
-    async judge(batch) {
-      const judgements = await Promise.all(batch.map(judgeOne));
+    async judge(batch, progress) {
+      let done = 0;
+      const judgements = await Promise.all(
+        batch.map(async (item) => {
+          const judgement = await judgeOne(item);
+          progress?.(++done / batch.length);
+          return judgement;
+        }),
+      );
       if (judgements.length > 0 && judgements.every((judgement) => judgement === null)) {
         throw new JudgeError(
           `the judge at ${options.baseUrl} answered none of ${batch.length} questions: ${(last as Error).message}`,

@@ -9,17 +9,19 @@ import type { StageInput } from './stages.ts';
 
 /**
  * Fingerprints of what `input`'s stage reads: model folders by content, a source folder by path, size and time of its files (it may be
- * large). Null: not to be known cheaply (a source on S3), so the step is never reused.
+ * large). Null: not to be known cheaply (a source on S3) or not here (a folder that the tensor worker's machine alone has), so the step is
+ * never reused.
  */
 export async function outsideOf(input: StageInput, modelsFolder: string): Promise<Outside | null> {
   const { settings } = input;
   if (input.stage === 'extract' && settings.source.kind !== 'world') {
     const { path } = settings.source;
-    return path.startsWith('s3://') ? null : { source: await fileTimes(path) };
+    return path.startsWith('s3://') || !existsSync(path) ? null : { source: await fileTimes(path) };
   }
   if (input.stage === 'index' && settings.index.encoder === 'onnx')
-    return { encoder: await folderDigest(settings.index.path) };
+    return existsSync(settings.index.path) ? { encoder: await folderDigest(settings.index.path) } : null;
   const names = modelsOf(input);
+  if (names.some((name) => !existsSync(modelFolder(name, modelsFolder)))) return null;
   return Object.fromEntries(
     await Promise.all(
       names.map(async (name) => [`model ${name}`, await folderDigest(modelFolder(name, modelsFolder))]),

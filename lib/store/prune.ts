@@ -73,7 +73,8 @@ async function records(
         else steps.push({ key, of });
       }),
     );
-  for await (const { key } of artifacts.list('runs/')) roots.push(...refsIn(await artifacts.getDocument(key)));
+  for await (const { key } of artifacts.list('runs/'))
+    if (!isArm(key)) roots.push(...refsIn(await artifacts.getDocument(key)));
   // Newest first (pointers.ts).
   let version = 0;
   for await (const { key, at } of artifacts.list(`pointers/${servingPointer}/`)) {
@@ -83,6 +84,11 @@ async function records(
     else if (version === 2 || at >= before) alone.push(...of);
   }
   return { steps, roots, alone };
+}
+
+/** Arms of paper runs recorded their ends once, below their profile's; the paper run keeps what it needs of them. */
+function isArm(key: string): boolean {
+  return key.split('/').length > 3;
 }
 
 /** Every reference in a document, wherever in it. */

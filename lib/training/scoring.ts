@@ -25,6 +25,8 @@ export interface Scoring {
   index: AnnIndex;
   judge: Judge;
   weights: RewardWeights;
+  /** Told the share that is judged. */
+  progress?: (fraction: number) => void;
 }
 
 /** Scores of `lists[reader][sample]`, in the same order. */
@@ -44,6 +46,7 @@ export async function scoreLists(
 
   const verdicts = await scoring.judge.judge(
     flat.map(({ reader, list }) => ({ reader, queries: list.queries, embeddings: list.queries.map(vectors.of) })),
+    scoring.progress,
   );
   const scores = flat.map(({ reader, list }, i): Score => {
     const embeddings = list.queries.map(vectors.of);

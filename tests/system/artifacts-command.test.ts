@@ -116,6 +116,8 @@ describe('newshound artifacts prune', () => {
     ];
     const lost = await put('teacher', 'lost', { source });
     await artifacts.putDocument('runs/nightly/demo.json', { run: 'r', outputs: { student: last } });
+    // Of an arm of a paper run: nothing is taken from it.
+    await artifacts.putDocument('runs/paper/full/main-1-1.json', { run: 'r', outputs: { teacher: lost } });
     let serving: Pointer<{ student: Ref }> | null = null;
     for (const student of [first, second, third])
       serving = await swapPointer(artifacts.bucket, servingPointer, { student }, serving);

@@ -179,6 +179,16 @@ describe('an A/B test', () => {
     expect(calls).not.toContain(`swapped ${handle.workflowId}`);
   });
 
+  it('that is held after its approval can still be rolled back, and is not served', async () => {
+    const handle = await start('better', { approval: 'required' });
+    await awaiting(handle);
+    await tell(handle, 'hold', { by: 'Ada' });
+    await tell(handle, 'decide', { by: 'Ada', decision: 'approve' });
+    expect(await tell(handle, 'rollback', { by: 'Bob', reason: 'a complaint' })).toBe('rolled back by Bob');
+    expect(await conclusionOf(handle)).toMatchObject({ outcome: 'rolled_back', decidedBy: 'Bob' });
+    expect(calls).not.toContain(`swapped ${handle.workflowId}`);
+  });
+
   it('that nobody decides in time ends without a promotion', async () => {
     const handle = await start('better', { approval: 'required', approvalTimeoutHours: 1 / 3600 });
     expect(await conclusionOf(handle)).toMatchObject({

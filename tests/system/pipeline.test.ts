@@ -126,9 +126,14 @@ describe('the nightly pipeline, profile tiny', () => {
     await connection.close();
     expect(summaryOf(home).digests).toEqual(first.digests);
     expect(existsSync(join(home.out, 'queries.arrow'))).toBe(true);
+
+    const joined = newshound(home, [...tiny, '--set', 'teacher.rounds=9']);
+    await expect.poll(() => joined.output(), { timeout: 60_000 }).toMatch(/teacher +running|running .*: teacher/);
     const down = newshound(home, ['down']);
     expect(await down.ended).toBe(0);
     expect(await up.ended, up.output()).toBe(0);
+    expect(await joined.ended).toBe(1);
+    expect(joined.output()).toMatch(/has ended\. Start again: the run goes on from here/);
   });
 
   it('with another setting runs again what depends on it, and nothing else', async () => {

@@ -1,5 +1,10 @@
 import { describe, expect, inject, it } from 'vitest';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { joinable } from '../../cli/work.ts';
+import { openStorage } from '../../infra/session.ts';
 import { readRunning } from '../../infra/running.ts';
 import { processStart } from '../../infra/processes.ts';
 
@@ -46,5 +51,20 @@ describe('the servers', () => {
     const after = readRunning(stateFolder)?.processes.find((process) => process.name === 'S3 server');
     expect(after?.pid).not.toBe(before?.pid);
     expect(processStart(before?.pid as number)).toBeNull();
+  });
+
+  it('that are S3 alone, as of newshound serve, are there for what reads the store, and for nothing else', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'newshound-storage-'));
+    const own = { ...process.env, NEWSHOUND_STATE: home };
+    const quiet = { line: () => undefined, progress: () => undefined };
+    const storage = await openStorage({ stateFolder: home, env: own, say: quiet, doing: 'serving', anyPort: true });
+    try {
+      expect(joinable(own, 'any')).toBeNull();
+      expect(joinable(own, 'any', 'store')?.env).toMatchObject(storage.env);
+      expect(JSON.stringify(readRunning(home))).not.toContain(storage.env['AWS_SECRET_ACCESS_KEY']);
+    } finally {
+      await storage.close();
+    }
+    expect(readRunning(home)).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -9,10 +9,10 @@ const said: string[] = [];
 const opened: ComputeProcess[] = [];
 const state = mkdtempSync(join(tmpdir(), 'newshound-compute-'));
 
-function open(residentLimitBytes = Number.POSITIVE_INFINITY): ComputeProcess {
+function open(residentLimitBytes = Number.POSITIVE_INFINITY, folder = state): ComputeProcess {
   const module = join(import.meta.dirname, 'answering-process.ts');
   const compute = createComputeProcess(module, {
-    env: { ...process.env, NEWSHOUND_STATE: state },
+    env: { ...process.env, NEWSHOUND_STATE: folder },
     residentLimitBytes,
     say: (text) => said.push(text),
   });
@@ -53,6 +53,18 @@ describe('a compute process', () => {
     expect(said[0]).toMatch(
       new RegExp(`^compute process ${pidOf(answers[0])} holds \\d+ MB after answer, 0 are allowed: a fresh one`),
     );
+  });
+
+  it('that cannot be started fails the call, and is started by the next', async () => {
+    const full = mkdtempSync(join(tmpdir(), 'newshound-full-'));
+    writeFileSync(join(full, 'scratch'), 'a file where the folder would be');
+    const compute = open(1e12, full);
+    expect(await call(compute, 'answer')).toMatchObject({
+      kind: 'failed',
+      failure: { message: expect.stringMatching(/EEXIST|ENOTDIR/) },
+    });
+    rmSync(join(full, 'scratch'));
+    expect((await call(compute, 'answer')).kind).toBe('done');
   });
 
   it('takes its scratch files with it, however it ends', async () => {

@@ -27,7 +27,8 @@ describe('the fingerprint of a source folder', () => {
     expect(await fingerprint(folder)).not.toEqual(before);
   });
 
-  it('is none of a source on S3', async () => {
+  it('is none of a source on S3, or of a folder that this machine does not have', async () => {
     expect(await fingerprint('s3://bucket/export')).toBeNull();
+    expect(await fingerprint(join(scratch, 'elsewhere'))).toBeNull();
   });
 });
