@@ -30,13 +30,7 @@ export async function saveModel(artifacts: Artifacts, model: LanguageModel, made
  * ConfigError, CheckpointError.
  */
 export function namedModel(name: string, modelsFolder: string, rollout: RolloutSettings): LanguageModel {
-  const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
-  if (!existsSync(join(folder, 'config.json'))) {
-    throw new ConfigError(
-      `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json. Name a base model or a Hugging Face folder`,
-    );
-  }
-  const model = loadLanguageModel(folder);
+  const model = loadLanguageModel(folderOfModel(name, modelsFolder));
   const { maxPromptTokens, maxListTokens } = rollout;
   if (maxPromptTokens + maxListTokens > model.config.maxPositions) {
     throw new ConfigError(
@@ -44,4 +38,13 @@ export function namedModel(name: string, modelsFolder: string, rollout: RolloutS
     );
   }
   return model;
+}
+
+/** Where a model named in the settings is: a committed base model, or a Hugging Face folder. Throws ConfigError. */
+export function folderOfModel(name: string, modelsFolder: string): string {
+  const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
+  if (existsSync(join(folder, 'config.json'))) return folder;
+  throw new ConfigError(
+    `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json. Name a base model or a Hugging Face folder`,
+  );
 }

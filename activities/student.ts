@@ -1,8 +1,7 @@
 /** student: on-policy distillation of the teacher, and beside it supervised distillation on the teacher's lists. */
-import { createHash } from 'node:crypto';
 import { grow } from '../lib/data/dataset.ts';
 import type { LogRow, Reader, RolloutRow } from '../lib/data/rows.ts';
-import { CheckpointError, NumericsError } from '../lib/errors.ts';
+import { NumericsError } from '../lib/errors.ts';
 import { promptOf } from '../lib/method/prompt.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
@@ -106,7 +105,6 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     const { readers } = await trainReaders(input);
     const model = await resources.model(input.inputs.studentStart);
     const teacher = await resources.model(input.inputs.teacher);
-    checkTokenizers(model, teacher);
     const learner = await createDistiller(model, teacher, {
       divergence: settings.divergence,
       temperature: teacherSettings.rollout.temperature,
@@ -253,23 +251,4 @@ function learnerSettings({ settings: { student } }: StageInput, threads: number)
     threads,
     ...student.memory,
   };
-}
-
-/** What decides which id stands for what: end and chat tokens of many families are among the added ones alone. */
-function idsOf(file: { model?: unknown; added_tokens?: readonly { id: number; content: string }[] }): unknown {
-  return [file.model, (file.added_tokens ?? []).map(({ id, content }) => [id, content])];
-}
-
-/** Distillation compares probabilities token by token: the tables must be the same. Throws CheckpointError. */
-function checkTokenizers(student: LanguageModel, teacher: LanguageModel): void {
-  const digest = ({ tokenizer }: LanguageModel): string =>
-    createHash('sha256')
-      .update(JSON.stringify(idsOf(tokenizer.files.tokenizer)))
-      .digest('hex');
-  if (digest(student) === digest(teacher)) return;
-  throw new CheckpointError({
-    path: 'warmstart.student',
-    problem: 'its tokenizer is not the one of the teacher, so their probabilities cannot be compared token by token',
-    remedy: 'Take teacher and student of one family',
-  });
 }

@@ -8,11 +8,12 @@ import type { Embedder } from '../lib/retrieval/embedder.ts';
 import type { LanguageModel } from '../lib/tensor/language-model.ts';
 import { withFewerLayers } from '../lib/tensor/fewer-layers.ts';
 import { countParameters } from '../lib/tensor/parameters.ts';
+import { checkSameTokens, openTokenizer } from '../lib/tensor/tokenizer.ts';
 import { createLabeler } from '../lib/training/labels.ts';
 import { trainSupervised } from '../lib/training/supervised.ts';
 import type { Deps } from './deps.ts';
 import { madeBy } from './made-by.ts';
-import { namedModel, saveModel } from './models.ts';
+import { folderOfModel, namedModel, saveModel } from './models.ts';
 import { createResources } from './resources.ts';
 
 export interface WarmstartActivities {
@@ -42,6 +43,11 @@ export function createWarmstartActivities(deps: Deps): WarmstartActivities {
         );
         return { model, loss };
       };
+      const [ofTeacher, ofStudent] = [warmstart.teacher, warmstart.student].map((name) =>
+        openTokenizer(folderOfModel(name, deps.modelsFolder)),
+      );
+      // Hours before the student stage would find out.
+      checkSameTokens(ofStudent, ofTeacher, 'warmstart.student');
       const { steps, studentSteps = steps, studentLayers } = warmstart;
       const teacher = await start(warmstart.teacher, { layers: 0, steps, from: 0 });
       const student = await start(warmstart.student, { layers: studentLayers, steps: studentSteps, from: 0.5 });
@@ -87,6 +93,7 @@ export async function warmStart(
   const readers = dataset.readers('train');
   const label = await createLabeler(dataset, embedder, warmstart.eventShare);
   const { loss } = await trainSupervised(model, {
+    name: `warm start of ${name}, seed ${input.seed}`,
     steps,
     learningRate: warmstart.learningRate,
     warmupSteps: 20,

@@ -5,7 +5,8 @@
  * (Klenitskiy and Vasilev 2023: with it, SASRec is much stronger).
  */
 import type { Reader } from '../data/rows.ts';
-import { DataError } from '../errors.ts';
+import { DataError, NumericsError } from '../errors.ts';
+import { EXPLODED } from '../training/supervised.ts';
 import { Random } from '../random.ts';
 import type { AnnIndex } from '../retrieval/ann.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
@@ -85,7 +86,7 @@ export async function trainRanker(network: Network, plan: RankerPlan): Promise<R
     parameters,
     constants: new Map([['pool', poolOf(index)]]),
     threads,
-    adamw: { betas: [0.9, 0.98], epsilon: 1e-8, weightDecay: 0.01, gradientNorm: 1 },
+    adamw: { betas: [0.9, 0.98], epsilon: 1e-8, weightDecay: 0.01, gradientNorm: 1, gradientLimit: EXPLODED },
     loss: (p, x) => ({ loss: clickLoss(network, p, x, p.pool) }),
   });
   const last: number[] = [];
@@ -95,7 +96,9 @@ export async function trainRanker(network: Network, plan: RankerPlan): Promise<R
       const chosen = Array.from({ length: BATCH }, () => random.pick(clicks));
       const clicked = { shape: [BATCH], data: Int32Array.from(chosen, ({ position }) => position) };
       const feeds = { ...feedsOf(chosen.map(({ reader }) => reader)), clicked };
-      const { loss } = await trainer.step([feeds], learningRate * (1 - step / steps));
+      const { loss } = await NumericsError.of(`baseline, seed ${seed}, step ${step + 1} of ${steps}`, () =>
+        trainer.step([feeds], learningRate * (1 - step / steps)),
+      );
       if (step >= Math.floor(steps * 0.9)) last.push(loss);
       report((step + 1) / steps, loss);
     }

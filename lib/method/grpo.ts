@@ -47,27 +47,37 @@ export function zeroVarianceGroups(rewards: Float64Array, group: number): number
   return count;
 }
 
+/** Of [readers × group] lists. */
+export interface Update {
+  advantages: Float64Array;
+  /** 1 for each list that has a reward. */
+  judged: Uint8Array;
+  /** 1 for each of these that is in the update: a masked one is not. */
+  used: Uint8Array;
+  group: number;
+}
+
 /**
  * The reward-share ledger: each reward's exact share of the update. Advantages are linear in the rewards within a group
  * (A = s Σ_k λ_k (r_k - mean r_k)), so Σ A² splits into the rewards' covariances with A; the shares sum to 1 (all 0 where A is).
  * A share is negative where a reward pulled against the sum. `parts` are [readers × group], NaN where missing (of an unjudged list: anything).
+ * Means are over judged lists, as those of the advantages.
  */
 export function rewardShares(
   parts: Readonly<Record<RewardName, Float64Array>>,
   weights: Readonly<Record<RewardName, number>>,
-  advantages: Float64Array,
-  judged: Uint8Array,
-  group: number,
+  { advantages, judged, used, group }: Update,
 ): Record<RewardName, number> {
   const products = Object.fromEntries(rewardNames.map((name) => [name, 0])) as Record<RewardName, number>;
   for (let start = 0; start < advantages.length; start += group) {
     const members = Array.from({ length: group }, (_, i) => start + i).filter((i) => judged[i] === 1);
+    const inUpdate = members.filter((i) => used[i] === 1);
     const inGroup = rewardNames.map((name) => {
       if (weights[name] === 0) return 0;
-      return weights[name] * productSum(members, parts[name], advantages);
+      return weights[name] * productSum(parts[name], advantages, { members, inUpdate });
     });
     const ofGroup = inGroup.reduce((sum, product) => sum + product, 0);
-    const squared = members.reduce((sum, i) => sum + advantages[i] ** 2, 0);
+    const squared = inUpdate.reduce((sum, i) => sum + advantages[i] ** 2, 0);
     const scale = ofGroup === 0 ? 0 : squared / ofGroup;
     rewardNames.forEach((name, k) => {
       products[name] += scale * inGroup[k];
@@ -111,7 +121,12 @@ function moments(values: readonly number[]): { mean: number; deviation: number }
 }
 
 /** Σ (x_i - mean x) a_i over members. */
-function productSum(members: readonly number[], x: Float64Array, a: Float64Array): number {
+/** Σ (x - mean x) a over `inUpdate`, the mean over `members`. */
+function productSum(
+  x: Float64Array,
+  a: Float64Array,
+  { members, inUpdate }: { members: readonly number[]; inUpdate: readonly number[] },
+): number {
   const mean = members.reduce((sum, i) => sum + x[i], 0) / members.length;
-  return members.reduce((sum, i) => sum + (x[i] - mean) * a[i], 0);
+  return inUpdate.reduce((sum, i) => sum + (x[i] - mean) * a[i], 0);
 }

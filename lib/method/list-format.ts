@@ -40,6 +40,7 @@ function formatOf(tokenizer: Tokenizer): Place {
     [beginning, { ...beginning, words: 1, inWord: true, characters: 1 }].some((state) => after(state, token) !== null);
   const longest = bytes.reduce((most, one) => Math.max(most, one && isPossible(one) ? one.length : 0), 0);
   const masks = new Map<string, Uint8Array>();
+  const most = Math.max(16, Math.floor(MASK_BYTES / vocabularySize));
   const places = new Map<string, Place>();
 
   const maskOf = (state: State, left: number): Uint8Array => {
@@ -68,7 +69,10 @@ function formatOf(tokenizer: Tokenizer): Place {
         const counted = left < tokensToEnd(state) ? Number.POSITIVE_INFINITY : Math.min(left, manyTokens);
         const id = `${key} left ${counted}`;
         const mask = masks.get(id) ?? maskOf(state, counted);
+        masks.delete(id);
         masks.set(id, mask);
+        // The least recently used goes.
+        if (masks.size > most) masks.delete(masks.keys().next().value as string);
         return mask;
       },
       after: (token) => {
@@ -82,6 +86,9 @@ function formatOf(tokenizer: Tokenizer): Place {
   };
   return placeOf(beginning);
 }
+
+/** Of the masks of a tokenizer that are kept. */
+const MASK_BYTES = 2 ** 26;
 
 /** More tokens than any place needs to its end. */
 const manyTokens = 10;

@@ -16,10 +16,13 @@ export function alignment(cosines: readonly ArrayLike<number>[]): number {
   return cosines.length === 0 ? 0 : unit(mean(cosines.map((top) => (top.length === 0 ? 0 : unit(mean(top))))));
 }
 
-/** Mean cosine distance over all pairs of queries. `embeddings` are unit rows, one a query. Fewer than two queries: 0. */
+/** Mean cosine distance over all pairs of queries. `embeddings` are unit rows, one a query; a row of zeros (no known word) differs from none. Fewer than two queries: 0. */
 export function diversity(embeddings: readonly Float32Array[]): number {
   const distances: number[] = [];
-  embeddings.forEach((a, i) => embeddings.slice(i + 1).forEach((b) => distances.push(1 - dot(a, b))));
+  const isKnown = (row: Float32Array): boolean => row.some((x) => x !== 0);
+  embeddings.forEach((a, i) =>
+    embeddings.slice(i + 1).forEach((b) => distances.push(isKnown(a) && isKnown(b) ? 1 - dot(a, b) : 0)),
+  );
   return distances.length === 0 ? 0 : unit(mean(distances));
 }
 

@@ -2,6 +2,7 @@
  * Trains the text encoder on the tensor engine: word vectors and word weights such that a title finds its own abstract among a batch
  * (InfoNCE both ways), with random crops, so that a few words of a title find it too. Articles of fresh pools are never seen.
  */
+import { NumericsError } from '../errors.ts';
 import type { ArticleRow } from '../data/rows.ts';
 import { Random } from '../random.ts';
 import { writeSafetensors } from '../store/safetensors.ts';
@@ -107,15 +108,13 @@ export async function trainTextEncoder(plan: EncoderPlan): Promise<TrainedEncode
         fill(titles, row * TITLE_WORDS, TITLE_WORDS, titleCrop(texts[index].title, draw), idOf);
         fill(abstracts, row * ABSTRACT_WORDS, ABSTRACT_WORDS, abstractCrop(texts[index].abstract, draw), idOf);
       });
-      const { loss } = await trainer.step(
-        [
-          {
-            titles: { shape: [size, TITLE_WORDS], data: titles },
-            abstracts: { shape: [size, ABSTRACT_WORDS], data: abstracts },
-            own: { shape: [size], data: own },
-          },
-        ],
-        plan.learningRate * (1 - step / steps),
+      const feeds = {
+        titles: { shape: [size, TITLE_WORDS], data: titles },
+        abstracts: { shape: [size, ABSTRACT_WORDS], data: abstracts },
+        own: { shape: [size], data: own },
+      };
+      const { loss } = await NumericsError.of(`text encoder, seed ${seed}, step ${step + 1} of ${steps}`, () =>
+        trainer.step([feeds], plan.learningRate * (1 - step / steps)),
       );
       if (step >= Math.floor(steps * 0.9)) last.push(loss);
       plan.progress?.((step + 1) / steps, loss);

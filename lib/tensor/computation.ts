@@ -17,7 +17,10 @@ export interface ComputationSettings {
    * false, they are fed at each run.
    */
   frozen?: boolean;
-  /** Compiled shapes kept at the same time; the least recently used is let go. Default 6. */
+  /**
+   * Compiled shapes kept at the same time; the least recently used is let go. Default 6; of a frozen one as many as hold 1 GiB of parameters
+   * (each has a copy), 1 at least and 32 at most.
+   */
   cache?: number;
 }
 
@@ -32,11 +35,15 @@ export interface Computation {
 /** A protobuf ends at 2 GiB. Larger parameters are fed at each run, frozen or not. */
 const LARGEST_MODEL = 2 ** 31 - 2 ** 26;
 
+/** Bytes of parameters in compiled models at the same time. */
+const COPIES = 2 ** 30;
+
 /** Compiles lazily: a new combination of shapes costs some 20 to 500 ms once. */
 export function createComputation(settings: ComputationSettings): Computation {
-  const { parameters, trace, threads, frozen = false, cache = 6 } = settings;
+  const { parameters, trace, threads, frozen = false } = settings;
   const bytes = [...parameters.values()].reduce((total, { data }) => total + data.byteLength, 0);
   const inModel = frozen && bytes <= LARGEST_MODEL;
+  const { cache = inModel ? Math.min(32, Math.max(1, Math.floor(COPIES / bytes))) : 6 } = settings;
   const sessions = new Map<string, Promise<Session>>();
   const peaks = new Map<string, number>();
 
@@ -49,16 +56,18 @@ export function createComputation(settings: ComputationSettings): Computation {
     compile(traceFor(feeds), { threads, bindings: inModel ? parameters : undefined, arena: frozen });
   const sessionFor = async (feeds: Feeds): Promise<Session> => {
     const key = keyOf(feeds);
-    const session = sessions.get(key) ?? compileFor(feeds);
+    const known = sessions.get(key);
     sessions.delete(key);
-    sessions.set(key, session);
-    // What could not be compiled is tried again, not remembered.
-    await session.catch(() => sessions.delete(key));
-    if (sessions.size > cache) {
+    if (known === undefined && sessions.size >= cache) {
+      // Before the next is compiled: two copies of large parameters at once may be one too many.
       const [oldest, unused] = sessions.entries().next().value as [string, Promise<Session>];
       sessions.delete(oldest);
       await (await unused).release();
     }
+    const session = known ?? compileFor(feeds);
+    sessions.set(key, session);
+    // What could not be compiled is tried again, not remembered.
+    await session.catch(() => sessions.delete(key));
     return session;
   };
   return {

@@ -51,7 +51,7 @@ export interface Place {
 export interface Completion {
   /** With the stop token, where it has one. */
   tokens: Int32Array;
-  /** Natural logs under the sampling distribution (temperature, constraint and filters applied), one a token. */
+  /** Natural logs under the sampling distribution (temperature, constraint and, unless greedy, filters applied), one a token. */
   logprobs: Float32Array;
   /** Under the model at the temperature, over all tokens: equal to `logprobs` where nothing narrows the distribution. */
   policyLogprobs: Float32Array;

@@ -1,5 +1,5 @@
 /** A language model as a Hugging Face folder: read, checked, and written so that Transformers loads it. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError, NumericsError } from '../errors.ts';
 import { defaultShardBytes, writeCheckpoint } from '../store/checkpoint-files.ts';
@@ -98,6 +98,8 @@ export function saveLanguageModel(model: LanguageModel, folder: string, settings
   mkdirSync(folder, { recursive: true });
   for (const [name, value] of Object.entries(json))
     writeFileSync(join(folder, name), `${JSON.stringify(value, null, 1)}\n`);
+  // One that lies there from before would be taken for this model's.
+  rmSync(join(folder, 'chat_template.jinja'), { force: true });
   if (files.chatTemplate !== null) writeFileSync(join(folder, 'chat_template.jinja'), files.chatTemplate);
   const width = dtype === 'F32' ? 4 : 2;
   const bytes = new Map(Array.from(shapes, ([name, shape]) => [name, width * sizeOf(shape)]));

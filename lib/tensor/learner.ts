@@ -24,6 +24,7 @@ import { countParameters } from './parameters.ts';
 import type { Feeds } from './session.ts';
 import { entropyOf, type MemorySettings, targetFigures } from './target-figures.ts';
 import { checkGroups, type TokenLimits } from './token-checks.ts';
+import { checkSameTokens } from './tokenizer.ts';
 import { createTrainer, type StepResult, type Trainer, type TrainerState } from './trainer.ts';
 
 export type { ScoredCompletion, ScoredGroup } from './objectives.ts';
@@ -77,12 +78,16 @@ export interface Distiller extends Learner {
   step(groups: readonly TokenGroup[], learningRate: number): Promise<Figures>;
 }
 
-/** The teacher is read at each step, not copied. Both must have the same tokenizer; rows of a table that it does not use are left out. */
+/**
+ * The teacher is read at each step, not copied. Rows of a table that the tokenizer does not use are left out. Throws CheckpointError where
+ * the two have not the same tokenizer.
+ */
 export async function createDistiller(
   student: LanguageModel,
   teacher: LanguageModel,
   settings: { divergence: DivergenceName; temperature: number } & LearnerSettings,
 ): Promise<Distiller> {
+  checkSameTokens(student.tokenizer, teacher.tokenizer, 'the student');
   const vocabulary = Math.min(
     student.tokenizer.vocabularySize,
     student.config.vocabularySize,

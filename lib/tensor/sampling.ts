@@ -1,6 +1,6 @@
 /**
  * From logits to a token. A row of logits becomes probabilities at a temperature; filters set some of them to zero; a uniform number
- * picks one of the rest. The filters do what those of Transformers do to logits, in the same order: repetition penalty, temperature, top-k, top-p, min-p.
+ * picks one of the rest. The filters do what those of Transformers do to logits, in the same order: temperature, top-k, top-p, min-p.
  */
 import { NumericsError } from '../errors.ts';
 
@@ -46,7 +46,8 @@ export function greedyToken(probabilities: Float32Array): Draw {
 
 /**
  * The distribution over the allowed tokens (1; entries beyond the array count as 0) alone, summing to 1. Where the model gives none of
- * them a probability that float32 can hold, all are equally likely. Throws NumericsError where probabilities are not finite.
+ * them a probability that float32 can hold, all are equally likely. Throws NumericsError where probabilities are not finite, RangeError where
+ * nothing is allowed.
  */
 export function restricted(probabilities: Float32Array, allowed: Uint8Array): Float32Array {
   const kept = new Float32Array(probabilities.length);
@@ -59,7 +60,8 @@ export function restricted(probabilities: Float32Array, allowed: Uint8Array): Fl
     kept[i] = probabilities[i];
     total += kept[i];
   }
-  if (!Number.isFinite(total) || count === 0) throw notFinite();
+  if (count === 0) throw new RangeError('the constraint allows no token here');
+  if (!Number.isFinite(total)) throw notFinite();
   for (let i = 0; i < end; i++) if (allowed[i] !== 0) kept[i] = total > 0 ? kept[i] / total : 1 / count;
   return kept;
 }
@@ -107,10 +109,27 @@ export function isNarrow({ topK, topP, minP }: Filters): boolean {
 /** Kept as they are, zero elsewhere. */
 function filtered(probabilities: Float32Array, { topK, topP, minP }: Filters): Float32Array {
   let kept = probabilities;
-  if (topK > 0 && topK < kept.length) kept = above(kept, kept.toSorted()[kept.length - topK]);
+  if (topK > 0 && topK < kept.length) kept = above(kept, largest(kept, topK));
   if (topP < 1) kept = keepMass(kept, topP);
   if (minP > 0) kept = above(kept, Math.fround(minP * kept[greedyToken(kept).token]));
   return kept;
+}
+
+/** The k-th largest, by a heap of the k largest so far whose root is the smallest of them. */
+function largest(values: Float32Array, k: number): number {
+  const heap = values.slice(0, k).sort();
+  for (let i = k; i < values.length; i++) {
+    if (values[i] <= heap[0]) continue;
+    let at = 0;
+    for (let child = 1; child < k; child = 2 * at + 1) {
+      if (child + 1 < k && heap[child + 1] < heap[child]) child++;
+      if (heap[child] >= values[i]) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = values[i];
+  }
+  return heap[0];
 }
 
 function above(probabilities: Float32Array, least: number): Float32Array {
@@ -122,11 +141,13 @@ function above(probabilities: Float32Array, least: number): Float32Array {
  * equals the first.
  */
 function keepMass(probabilities: Float32Array, topP: number): Float32Array {
-  const kept = probabilities.slice();
-  const candidates = Uint32Array.from(probabilities.keys()).filter((i) => probabilities[i] > 0);
-  const ascending = candidates.sort((a, b) => probabilities[a] - probabilities[b] || b - a);
   const mayGo = (1 - topP) * sum(probabilities);
-  let gone = 0;
+  // All below this weigh less than may go, together: they need not be sorted.
+  const little = mayGo / probabilities.length;
+  const kept = above(probabilities, little);
+  let gone = sum(probabilities) - sum(kept);
+  const candidates = Uint32Array.from(kept.keys()).filter((i) => kept[i] > 0);
+  const ascending = candidates.sort((a, b) => probabilities[a] - probabilities[b] || b - a);
   for (const token of ascending.subarray(0, -1)) {
     gone += probabilities[token];
     if (gone > mayGo) break;

@@ -142,6 +142,29 @@ function addedTokensOf(tokenizer: object): AddedToken[] {
   return (tokenizer as TokenizerParts).added_tokens ?? [];
 }
 
+/**
+ * Throws CheckpointError where an id stands for different tokens: probabilities cannot be compared then. `path`: what names `one`. Merges,
+ * the order of keys and settings may differ.
+ */
+export function checkSameTokens(one: Tokenizer, other: Tokenizer, path: string): void {
+  const [tokens, others] = [one, other].map(tokensOf);
+  if (tokens.length === others.length && tokens.every((token, id) => token === others[id])) return;
+  throw new CheckpointError({
+    path,
+    problem: 'its tokenizer is not the one of the teacher, so their probabilities cannot be compared token by token',
+    remedy: 'Take teacher and student of one family',
+  });
+}
+
+/** The token of each id; of a family, end and chat tokens are often among the added ones alone. */
+function tokensOf({ files: { tokenizer } }: Tokenizer): (string | undefined)[] {
+  const vocab = (tokenizer as TokenizerParts).model?.vocab ?? {};
+  const tokens: (string | undefined)[] = Array.isArray(vocab) ? vocab.map(([token]) => token as string) : [];
+  if (!Array.isArray(vocab)) for (const [token, id] of Object.entries(vocab)) tokens[id as number] = token;
+  for (const { id, content } of addedTokensOf(tokenizer)) tokens[id] = content;
+  return Array.from(tokens);
+}
+
 function libraryOf(tokenizer: object, path: string): Library {
   try {
     return new Library(tokenizer, {});

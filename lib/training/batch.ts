@@ -25,18 +25,19 @@ export function roundBatch(
   const parts = Object.fromEntries(
     rewardNames.map((name) => [name, Float64Array.from(scores, (score) => score[name] ?? Number.NaN)]),
   ) as Record<RewardName, Float64Array>;
-  const shares = rewardShares(parts, weights, advantages, judged, group);
+  const used = judged.map((is, i) => Number(is === 1 && !(settings.truncated === 'mask' && !rollouts[i].finished)));
+  const shares = rewardShares(parts, weights, { advantages, judged, used, group });
 
   const groups: ScoredGroup[] = [];
   for (let start = 0; start < rollouts.length; start += group) {
     const lists = rollouts.slice(start, start + group);
     groups.push({
       prompt: promptOf(lists[0].reader_id),
-      completions: lists.map(({ tokens, logprobs, finished }, i) => ({
+      completions: lists.map(({ tokens, logprobs }, i) => ({
         tokens: Int32Array.from(tokens),
         logprobs: Float32Array.from(logprobs),
         advantage: advantages[start + i],
-        masked: judged[start + i] === 0 || (settings.truncated === 'mask' && !finished),
+        masked: used[start + i] === 0,
       })),
     });
   }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { signalKinds, type SignalRow } from '../data/rows.ts';
-import { CheckpointError } from '../errors.ts';
+import { CheckpointError, NumericsError } from '../errors.ts';
 import type { CleanSettings } from '../pipeline/stage-settings.ts';
 import { Random } from '../random.ts';
 import { asFloat32, asStored, readSafetensors, writeSafetensors } from '../store/safetensors.ts';
@@ -21,7 +21,7 @@ import {
   ROW_TOKENS,
   signalTokens,
 } from './cleaner-network.ts';
-import { cosineRate } from './supervised.ts';
+import { cosineRate, EXPLODED } from './supervised.ts';
 
 /** What the cleaner reads of a signal. Its text is masked already (method/masking.ts). */
 export type CleanerSignal = Pick<SignalRow, 'kind' | 'text'>;
@@ -65,7 +65,7 @@ export async function trainCleaner(plan: CleanerPlan): Promise<TrainedCleaner> {
   const trainer = createTrainer({
     parameters,
     threads,
-    adamw: { betas: [0.9, 0.98], epsilon: 1e-8, weightDecay: 0.01, gradientNorm: 1 },
+    adamw: { betas: [0.9, 0.98], epsilon: 1e-8, weightDecay: 0.01, gradientNorm: 1, gradientLimit: EXPLODED },
     loss: (p, { ids, mask, noise }) => {
       const logits = noiseLogits(shape, p, ids, mask);
       return { loss: mean(sub(softplus(logits), mul(noise, logits))) };
@@ -78,9 +78,11 @@ export async function trainCleaner(plan: CleanerPlan): Promise<TrainedCleaner> {
       const batch = Array.from({ length: settings.batch }, () => random.pick(examples));
       const tokens = batch.map((signal) => signalTokens(signal, tokenizer));
       const noise = Float32Array.from(batch, ({ label }) => (label === 'drop' ? 1 : 0));
-      const { loss } = await trainer.step(
-        [{ ...paddedFeeds(tokens, batch.length, ROW_TOKENS), noise: { shape: [batch.length], data: noise } }],
-        cosineRate(settings.learningRate, step, settings.steps, WARMUP_STEPS),
+      const { loss } = await NumericsError.of(`cleaner, seed ${seed}, step ${step + 1} of ${settings.steps}`, () =>
+        trainer.step(
+          [{ ...paddedFeeds(tokens, batch.length, ROW_TOKENS), noise: { shape: [batch.length], data: noise } }],
+          cosineRate(settings.learningRate, step, settings.steps, WARMUP_STEPS),
+        ),
       );
       if (step >= Math.floor(settings.steps * 0.9)) last.push(loss);
       plan.progress?.((step + 1) / settings.steps, loss);

@@ -170,6 +170,7 @@ export async function pretrain(
     for (const [, { data }] of trained.parameters) data.set(fromFloat16(toFloat16(data)));
     const steps = model.steps[phase];
     const result = await trainSupervised(trained, {
+      name: `${model.name}, ${phase}, seed ${plan.seed}`,
       steps,
       learningRate: model.learningRate * (rateShare[phase] ?? 1),
       warmupSteps: 50,

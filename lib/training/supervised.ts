@@ -4,6 +4,8 @@ import { createSupervised, type LearnerSettings, type SupervisedExample } from '
 import type { LanguageModel } from '../tensor/language-model.ts';
 
 export interface SupervisedPlan {
+  /** For errors: what is trained, and all that its batches follow from. */
+  name: string;
   steps: number;
   learningRate: number;
   warmupSteps: number;
@@ -21,6 +23,9 @@ export function cosineRate(peak: number, step: number, steps: number, warmupStep
   return peak * warm * (0.1 + 0.45 * (1 + Math.cos((Math.PI * step) / steps)));
 }
 
+/** A gradient norm that no step of a sound run comes near. */
+export const EXPLODED = 1000;
+
 /** Trains the model in place; returns the mean loss (nats a token) of the last tenth of the steps. */
 export async function trainSupervised(
   model: LanguageModel,
@@ -30,14 +35,20 @@ export async function trainSupervised(
   const learner = await createSupervised(model, {
     threads: plan.threads,
     ...plan.memory,
-    adamw: { betas: [0.9, 0.98], epsilon: 1e-8, weightDecay: plan.weightDecay, gradientNorm: 1 },
+    adamw: {
+      betas: [0.9, 0.98],
+      epsilon: 1e-8,
+      weightDecay: plan.weightDecay,
+      gradientNorm: 1,
+      gradientLimit: EXPLODED,
+    },
   });
   let tokens = 0;
   const last: number[] = [];
   try {
     for (let step = 0; step < plan.steps; step++) {
       const examples = plan.batch(step);
-      const { loss } = await NumericsError.of(`supervised step ${step + 1} of ${plan.steps}`, () =>
+      const { loss } = await NumericsError.of(`${plan.name}, step ${step + 1} of ${plan.steps}`, () =>
         learner.step(examples, cosineRate(plan.learningRate, step, plan.steps, plan.warmupSteps)),
       );
       tokens += examples.reduce((sum, { prompt, completion }) => sum + prompt.length + completion.length, 0);

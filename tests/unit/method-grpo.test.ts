@@ -68,13 +68,18 @@ describe('the reward-share ledger', () => {
   const totalsOf = (columns: Record<(typeof rewardNames)[number], Float64Array>, weights: typeof ones): Float64Array =>
     columns.align.map((_, i) => rewardNames.reduce((sum, name) => sum + weights[name] * columns[name][i], 0));
 
+  const updateOf = (rewards: Float64Array, advantages: Float64Array) => {
+    const judged = judgedLists(rewards);
+    return { advantages, judged, used: judged, group: GROUP };
+  };
+
   it('sums to 1, whatever the variant and the weights', () => {
     const weights = { ...ones, cov: 2, div: 0.5 };
     fc.assert(
       fc.property(parts, fc.constantFrom(centredAdvantages, standardisedAdvantages), (columns, advantage) => {
         const totals = totalsOf(columns, weights);
         fc.pre(zeroVarianceGroups(totals, GROUP) === 0);
-        const shares = rewardShares(columns, weights, advantage(totals, GROUP), judgedLists(totals), GROUP);
+        const shares = rewardShares(columns, weights, updateOf(totals, advantage(totals, GROUP)));
         expect(Object.values(shares).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 6);
       }),
     );
@@ -91,14 +96,39 @@ describe('the reward-share ledger', () => {
     };
     const weights = { ...ones, div: 0 };
     const totals = totalsOf(columns, weights);
-    const shares = rewardShares(columns, weights, centredAdvantages(totals, GROUP), judgedLists(totals), GROUP);
+    const shares = rewardShares(columns, weights, updateOf(totals, centredAdvantages(totals, GROUP)));
     expect(shares).toEqual({ align: 0, cov: 1, spec: 0, div: 0, struct: 0 });
+  });
+
+  it('is of the lists in the update alone, masked ones left out', () => {
+    const columns = {
+      align: Float64Array.of(0.1, 0.5, 0.3, 0),
+      cov: new Float64Array(GROUP),
+      spec: new Float64Array(GROUP),
+      div: new Float64Array(GROUP),
+      struct: Float64Array.of(1, 1, 1, 0),
+    };
+    const totals = totalsOf(columns, ones);
+    const update = updateOf(totals, centredAdvantages(totals, GROUP));
+    const all = rewardShares(columns, ones, update);
+    const masked = rewardShares(columns, ones, { ...update, used: Uint8Array.of(1, 1, 1, 0) });
+    expect(masked.struct).toBeLessThan(all.struct);
+    expect(masked.align + masked.struct).toBeCloseTo(1, 12);
+    // Of the three that are used: struct is .25 above its mean in each.
+    const [a, s] = [0, 1, 2].reduce(
+      ([align, struct], i) => {
+        const advantage = update.advantages[i];
+        return [align + (columns.align[i] - 0.225) * advantage, struct + 0.25 * advantage];
+      },
+      [0, 0],
+    );
+    expect(masked.struct).toBeCloseTo(s / (a + s), 12);
   });
 
   it('is all zero where there is no update, and ignores unjudged lists', () => {
     const flat = Float64Array.of(0.5, 0.5, Number.NaN, 0.5);
     const columns = { align: flat, cov: flat, spec: flat, div: flat, struct: flat };
-    const shares = rewardShares(columns, ones, new Float64Array(GROUP), judgedLists(flat), GROUP);
+    const shares = rewardShares(columns, ones, updateOf(flat, new Float64Array(GROUP)));
     expect(Object.values(shares)).toEqual([0, 0, 0, 0, 0]);
   });
 });

@@ -29,6 +29,8 @@ describe('the rewards', () => {
     expect(diversity([axis(0), axis(0)])).toBe(0);
     expect(diversity([axis(0)])).toBe(0);
     expect(diversity([axis(0), axis(0), axis(1)])).toBeCloseTo(2 / 3, 12);
+    // A query without a known word is no other subject.
+    expect(diversity([axis(0), new Float32Array(axis(0).length)])).toBe(0);
   });
 
   it('struct is whether the format held', () => {

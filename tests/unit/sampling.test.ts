@@ -93,6 +93,28 @@ describe('filters', () => {
     );
   });
 
+  it('keep what a sort of all tokens would keep', () => {
+    const narrow = fc.record({ topK: fc.nat(60), topP: fc.constantFrom(0.3, 0.9, 0.99, 1) });
+    fc.assert(
+      fc.property(logits, narrow, (row, { topK, topP }) => {
+        const probabilities = probabilitiesOf(row, 1);
+        const least = topK > 0 && topK < row.length ? probabilities.toSorted()[row.length - topK] : 0;
+        const offered = probabilities.map((p) => (p >= least ? p : 0));
+        const order = [...offered.keys()]
+          .sort((a, b) => offered[a] - offered[b] || b - a)
+          .filter((i) => offered[i] > 0);
+        const mayGo = topP < 1 ? (1 - topP) * offered.reduce((a, b) => a + b, 0) : -1;
+        let gone = 0;
+        const weights = order.map((i) => (gone += offered[i]));
+        // At the very border rounding decides.
+        fc.pre(weights.every((weight) => Math.abs(weight - mayGo) > 1e-9));
+        const left = order.filter((_, at) => weights[at] > mayGo || at === order.length - 1);
+        const kept = filterProbabilities(probabilities, { ...all, topK, topP });
+        expect([...kept.keys()].filter((i) => kept[i] > 0)).toEqual(left.sort((a, b) => a - b));
+      }),
+    );
+  });
+
   it('top-k keeps k tokens, and those as probable as the last of them', () => {
     const kept = filterProbabilities(Float32Array.of(0.1, 0.4, 0.1, 0.3, 0.1), { ...all, topK: 3 });
     expect(Array.from(kept, (p) => p > 0)).toEqual([true, true, true, true, true]);
