@@ -20,14 +20,25 @@ export function saveLearner(artifacts: Artifacts, state: TrainerState, madeBy: M
 
 /** Reads it back. Throws ArtifactCorrupt, CheckpointError. */
 export async function loadLearner(artifacts: Artifacts, ref: Ref<'learner'>): Promise<TrainerState> {
-  const read = async (part: (typeof parts)[number]): Promise<Parameters> => {
-    const tensors = readSafetensors(await artifacts.read(ref, `${part}.safetensors`));
-    return new Map(
-      [...tensors].map(([name, tensor]) => [name, { shape: [...tensor.shape], data: asFloat32(tensor, name, part) }]),
-    );
-  };
   const { step } = JSON.parse(Buffer.from(await artifacts.read(ref, 'state.json')).toString('utf8')) as {
     step: number;
   };
-  return { step, parameters: await read('parameters'), first: await read('first'), second: await read('second') };
+  const [parameters, first, second] = [
+    await loadPart(artifacts, ref, 'parameters'),
+    await loadPart(artifacts, ref, 'first'),
+    await loadPart(artifacts, ref, 'second'),
+  ];
+  return { step, parameters, first, second };
+}
+
+/** One part of it: the parameters alone are a third of the bytes. */
+export async function loadPart(
+  artifacts: Artifacts,
+  ref: Ref<'learner'>,
+  part: (typeof parts)[number],
+): Promise<Parameters> {
+  const tensors = readSafetensors(await artifacts.read(ref, `${part}.safetensors`));
+  return new Map(
+    [...tensors].map(([name, tensor]) => [name, { shape: [...tensor.shape], data: asFloat32(tensor, name, part) }]),
+  );
 }

@@ -19,7 +19,7 @@ import { readersOfRound } from '../lib/training/order.ts';
 import { cosineRate } from '../lib/training/supervised.ts';
 import type { StudentActivities, StudentState } from '../workflows/activities.ts';
 import type { Deps } from './deps.ts';
-import { loadLearner, saveLearner } from './learners.ts';
+import { loadLearner, loadPart, saveLearner } from './learners.ts';
 import { madeBy } from './made-by.ts';
 import { saveModel } from './models.ts';
 import { createResources } from './resources.ts';
@@ -203,7 +203,7 @@ export function createStudentActivities(deps: Deps): StudentActivities {
       await drop();
       const store = async ({ learner }: StudentState): Promise<Ref<'model'>> => {
         const model = await resources.model(input.inputs.studentStart);
-        const { parameters } = await loadLearner(artifacts, learner);
+        const parameters = await loadPart(artifacts, learner, 'parameters');
         return saveModel(artifacts, { ...model, parameters }, madeBy(input));
       };
       const rows = await readRows(artifacts, 'log', [...student.logs, ...supervised.logs]);

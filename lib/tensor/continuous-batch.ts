@@ -5,6 +5,7 @@ import { cacheBytes, type CacheShape, createKvCache } from './kv-cache.ts';
 import type { ModelConfig } from './language-model-config.ts';
 import { extend, isGoing, type OpenList } from './open-list.ts';
 import { createPromptReader } from './prompt-reader.ts';
+import type { Value } from './session.ts';
 
 const PROMPT_STEP = 64;
 const OWN_STEP = 16;
@@ -34,7 +35,7 @@ export async function writeLists(
   const waiting = order.flatMap((prompt) => inParts(lists[prompt], width));
   if (waiting.length === 0) return;
   const reader = createPromptReader(engine.prefill, prompts, order, {
-    inverseTemperature: inverseTemperature(request),
+    temperature: temperatureFeed(request),
     isAlone: prompts.length === 1 && samples === 1,
   });
   let next = 0;
@@ -62,7 +63,7 @@ export async function writeLists(
     for (let slot: number | null; next < waiting.length && (slot = freeSlot()) !== null; next++) {
       const load = waiting[next];
       const prompt = await reader.read(load[0].prompt);
-      for (const list of load) write(list, prompt.probabilities);
+      for (const list of load) write(list, prompt.next);
       const going = load.filter((list) => isGoing(list, maxTokens));
       if (going.length > 0) cache.enter(slot, prompt);
       for (const [i, list] of going.entries()) standing[slot * width + i] = list;
@@ -122,21 +123,21 @@ export async function writeLists(
       ...cache.feeds,
       ids: { shape: [rows, 1], data: ids },
       positions: { shape: [rows, 1], data: positions },
-      inverseTemperature: inverseTemperature(request),
+      ...temperatureFeed(request),
     };
     await engine.step.run(feeds, cache.results);
     cache.append(times);
-    const { probabilities } = cache.results;
-    const size = probabilities.length / rows;
+    const { next: following } = cache.results;
+    const size = following.length / rows;
     for (const [row, list] of standing.entries()) {
       if (list === null) continue;
-      write(list, probabilities.subarray(row * size, (row + 1) * size));
+      write(list, following.subarray(row * size, (row + 1) * size));
       if (!isGoing(list, maxTokens)) standing[row] = null;
     }
   }
 
-  function write(list: OpenList, probabilities: Float32Array): void {
-    extend(list, probabilities, request);
+  function write(list: OpenList, following: Float32Array): void {
+    extend(list, following, request);
     if (!isGoing(list, maxTokens)) request.onEnd?.(list.prompt, list.sample);
   }
 }
@@ -155,8 +156,10 @@ function placeInSlots(lists: readonly OpenList[], width: number): { rows: number
   return { rows, slots: Math.ceil(next / width) };
 }
 
-function inverseTemperature({ temperature }: GenerateRequest): { shape: number[]; data: Float32Array } {
-  return { shape: [1], data: Float32Array.of(temperature === 0 ? 1 : 1 / temperature) };
+/** By its name in decode-graphs.ts: under a constraint logs are wanted, for all that it allows may be beyond what a float32 probability can hold. */
+function temperatureFeed({ temperature, constraint }: GenerateRequest): Record<string, Value> {
+  const inverse = { shape: [1], data: Float32Array.of(temperature === 0 ? 1 : 1 / temperature) };
+  return constraint === undefined ? { inverseTemperature: inverse } : { inverseTemperatureOfLogs: inverse };
 }
 
 /** Sizes that are compiled: up to four an octave, so that few are and little is padding. */

@@ -10,6 +10,7 @@ import {
   broadcastTo,
   concat,
   less,
+  logSoftmax,
   matmul,
   mul,
   range,
@@ -23,10 +24,11 @@ import type { Tensor } from './graph.ts';
 
 /**
  * Prompts, padded on the right. Fed: ids int32 [prompts, length], last int32 [prompts] (row of the last token among prompts · length),
- * inverseTemperature [1]. Yields probabilities [prompts, vocabulary] of the next token, and for each layer key.L [prompts, keyValueHeads,
+ * the temperature (`nextToken`). Yields next [prompts, vocabulary], and for each layer key.L [prompts, keyValueHeads,
  * headDim, length] and value.L [prompts, keyValueHeads, length, headDim]: each as the products of every step to come read it.
  */
-export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, inverseTemperature }: Traced): Traced {
+export function prefillGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
+  const { ids, last } = fed;
   const [prompts, length] = ids.shape;
   const order = range(length);
   const isPast = less(reshape(order, [1, 1, length]), add(reshape(order, [1, length, 1]), 1));
@@ -40,17 +42,17 @@ export function prefillGraph(config: ModelConfig, p: Traced, { ids, last, invers
     return groupedAttention(config, queries, key, value, bias);
   };
   const hidden = transformer(config, p, ids, positions, length, attention, { rows: last });
-  return { probabilities: nextToken(config, p, hidden, inverseTemperature), ...cache };
+  return { next: nextToken(config, p, hidden, fed), ...cache };
 }
 
 /**
  * One token of each list. Lists stand in slots: slots · width rows, and the rows of a slot share a prompt. Fed: ids and positions int32
  * [rows, 1]; promptBias [slots, promptLength] and ownBias [rows, ownLength], 0 where the cache is filled, -1e9 elsewhere; for each
  * layer promptValue.L [slots, keyValueHeads, promptLength, headDim] and ownValue.L [slots, keyValueHeads, width, ownLength, headDim],
- * promptKey.L and ownKey.L the same with headDim before the length; inverseTemperature [1]. Yields probabilities [rows, vocabulary], key.L and value.L [rows, keyValueHeads · headDim].
+ * promptKey.L and ownKey.L the same with headDim before the length; the temperature (`nextToken`). Yields next [rows, vocabulary], key.L and value.L [rows, keyValueHeads · headDim].
  */
 export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
-  const { ids, positions, promptBias, ownBias, inverseTemperature } = fed;
+  const { ids, positions, promptBias, ownBias } = fed;
   const { keyValueHeads, headDim, heads } = config;
   const rows = ids.shape[0];
   const [slots, promptLength] = promptBias.shape;
@@ -89,10 +91,15 @@ export function stepGraph(config: ModelConfig, p: Traced, fed: Traced): Traced {
     return reshape(transpose(read, [0, 2, 1, 3, 4]), [rows, heads * headDim]);
   };
   const hidden = transformer(config, p, ids, positions, seen, attention);
-  return { probabilities: nextToken(config, p, hidden, inverseTemperature), ...fresh };
+  return { next: nextToken(config, p, hidden, fed), ...fresh };
 }
 
-/** Hidden states [rows, hidden] to probabilities [rows, vocabulary]. */
-function nextToken(config: ModelConfig, p: Traced, hidden: Tensor, inverseTemperature: Tensor): Tensor {
-  return softmax(mul(outputLogits(config, p, hidden), inverseTemperature));
+/**
+ * Hidden states [rows, hidden] to [rows, vocabulary] of the next token: probabilities where `inverseTemperature` [1] is fed, their natural
+ * logs where `inverseTemperatureOfLogs` is.
+ */
+function nextToken(config: ModelConfig, p: Traced, hidden: Tensor, fed: Traced): Tensor {
+  const logits = outputLogits(config, p, hidden);
+  if (fed.inverseTemperature) return softmax(mul(logits, fed.inverseTemperature));
+  return logSoftmax(mul(logits, fed.inverseTemperatureOfLogs));
 }

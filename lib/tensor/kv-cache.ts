@@ -67,7 +67,7 @@ export function createKvCache(config: ModelConfig, shape: CacheShape): KvCache {
     feeds[`prompt${kind}`] = filled([slots, keyValueHeads, ...ofPrompt], 0);
     feeds[`own${kind}`] = filled([slots, keyValueHeads, width, ...ofOwn], 0);
   }
-  const results = { probabilities: new Float32Array(rows * vocabularySize), ...slices };
+  const results = { next: new Float32Array(rows * vocabularySize), ...slices };
   const slotOf = (row: number): number => Math.floor(row / width);
   const placeOf = (row: number, head: number): number => (slotOf(row) * keyValueHeads + head) * width + (row % width);
 

@@ -1,7 +1,7 @@
 /** A list that is being written: its tokens so far, and how the next one is drawn. */
 import { keyOf, uniformAt } from '../random.ts';
 import type { Completion, GenerateRequest, Place } from './decoder.ts';
-import { drawToken, greedyToken, isNarrow, logOf, restricted } from './sampling.ts';
+import { drawToken, greedyToken, restricted } from './sampling.ts';
 
 export interface OpenList {
   prompt: number;
@@ -30,18 +30,15 @@ export function completionOf({ tokens, logprobs, policyLogprobs, finished }: Ope
   };
 }
 
-/** Draws one more token from the probabilities [vocabulary] of what may follow. */
-export function extend(list: OpenList, probabilities: Float32Array, request: GenerateRequest): void {
+/** Draws one more token. `next`: [vocabulary], the probabilities of what may follow; of a list under a constraint their logs. */
+export function extend(list: OpenList, next: Float32Array, request: GenerateRequest): void {
   const position = list.tokens.length;
-  const offered = list.place
-    ? restricted(probabilities, list.place.allowed(request.maxTokens - position))
-    : probabilities;
+  const offered = list.place ? restricted(next, list.place.allowed(request.maxTokens - position)) : next;
   const { token, logprob } =
     request.temperature === 0 ? greedyToken(offered) : drawToken(offered, request, uniformAt(list.key, position));
   list.tokens.push(token);
   list.logprobs.push(logprob);
-  const isWhole = offered === probabilities && (request.temperature === 0 || !isNarrow(request));
-  list.policyLogprobs.push(isWhole ? logprob : logOf(probabilities[token]));
+  list.policyLogprobs.push(list.place ? next[token] : Math.log(next[token]));
   list.finished = request.stopIds.includes(token) || request.stopWhen?.(list.tokens) === true;
   if (list.place && !list.finished) list.place = list.place.after(token);
 }

@@ -4,8 +4,8 @@ import type { PromptMemory } from './kv-cache.ts';
 import type { Value } from './session.ts';
 
 export interface ReadPrompt extends PromptMemory {
-  /** Of the token behind it: [vocabulary]. */
-  probabilities: Float32Array;
+  /** Of the token behind it: [vocabulary], probabilities or their logs. */
+  next: Float32Array;
 }
 
 export interface PromptReader {
@@ -25,7 +25,7 @@ export function createPromptReader(
   prefill: Computation,
   prompts: readonly Int32Array[],
   order: readonly number[],
-  { inverseTemperature, isAlone }: { inverseTemperature: Value; isAlone: boolean },
+  { temperature, isAlone }: { temperature: Record<string, Value>; isAlone: boolean },
 ): PromptReader {
   let next = 0;
   let known = new Map<number, ReadPrompt>();
@@ -33,7 +33,7 @@ export function createPromptReader(
   const emptyFeeds = (count: number, length: number) => ({
     ids: { shape: [count, length], data: new Int32Array(count * length) },
     last: { shape: [count], data: new Int32Array(count) },
-    inverseTemperature,
+    ...temperature,
   });
 
   /** Few sizes, so that few shapes are compiled; and no prompt is read alone, by kernels for one row that round otherwise, unless the list is. */
@@ -59,12 +59,12 @@ export function createPromptReader(
       feeds.last.data[index] = index * paddedLength + prompts[prompt].length - 1;
     });
     const outputs = await prefill.run(feeds);
-    const all = outputs.probabilities as Float32Array;
+    const all = outputs.next as Float32Array;
     const width = all.length / count;
     return new Map(
       some.map((prompt, index) => {
-        const probabilities = all.subarray(index * width, (index + 1) * width);
-        return [prompt, { index, length: prompts[prompt].length, paddedLength, outputs, probabilities }];
+        const following = all.subarray(index * width, (index + 1) * width);
+        return [prompt, { index, length: prompts[prompt].length, paddedLength, outputs, next: following }];
       }),
     );
   };

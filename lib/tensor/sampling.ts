@@ -45,33 +45,30 @@ export function greedyToken(probabilities: Float32Array): Draw {
 }
 
 /**
- * The distribution over the allowed tokens (1; entries beyond the array count as 0) alone, summing to 1. Where the model gives none of
- * them a probability that float32 can hold, all are equally likely. Throws NumericsError where probabilities are not finite, RangeError where
- * nothing is allowed.
+ * The distribution over the allowed tokens (1; entries beyond the array count as 0) alone, summing to 1, from the logs of all tokens'
+ * probabilities. Throws NumericsError where these are not finite, RangeError where nothing is allowed.
  */
-export function restricted(probabilities: Float32Array, allowed: Uint8Array): Float32Array {
-  const kept = new Float32Array(probabilities.length);
-  const end = Math.min(allowed.length, kept.length);
-  let total = 0;
+export function restricted(logs: Float32Array, allowed: Uint8Array): Float32Array {
+  const kept = new Float32Array(logs.length);
+  const end = Math.min(allowed.length, logs.length);
+  let highest = Number.NEGATIVE_INFINITY;
   let count = 0;
   for (let i = 0; i < end; i++) {
     if (allowed[i] === 0) continue;
     count++;
-    kept[i] = probabilities[i];
-    total += kept[i];
+    if (logs[i] > highest) highest = logs[i];
   }
   if (count === 0) throw new RangeError('the constraint allows no token here');
+  let total = 0;
+  for (let i = 0; i < end; i++) {
+    if (allowed[i] === 0) continue;
+    kept[i] = Math.exp(logs[i] - highest);
+    total += kept[i];
+  }
   if (!Number.isFinite(total)) throw notFinite();
-  for (let i = 0; i < end; i++) if (allowed[i] !== 0) kept[i] = total > 0 ? kept[i] / total : 1 / count;
+  for (let i = 0; i < end; i++) kept[i] /= total;
   return kept;
 }
-
-/** The natural log of a probability; of one that float32 rounds to 0, that of the smallest normal number. */
-export function logOf(probability: number): number {
-  return Math.log(Math.max(probability, smallestNormal));
-}
-
-const smallestNormal = 2 ** -126;
 
 /** softmax(logits / temperature). */
 export function probabilitiesOf(logits: Float32Array, temperature: number): Float32Array {
@@ -102,7 +99,7 @@ function notFinite(): NumericsError {
 }
 
 /** Whether the filters leave anything out. */
-export function isNarrow({ topK, topP, minP }: Filters): boolean {
+function isNarrow({ topK, topP, minP }: Filters): boolean {
   return topK > 0 || topP < 1 || minP > 0;
 }
 
