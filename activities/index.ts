@@ -107,7 +107,6 @@ async function trainEncoder(
 ): Promise<MadeEncoder> {
   const trained = await trainTextEncoder({
     articles: [...dataset.history, ...dataset.pool('train')],
-    signals: dataset.readers('train').flatMap(({ signals }) => signals.map(({ text }) => text)),
     dimensions: settings.dimensions,
     steps: settings.steps,
     batch: settings.batch,

@@ -32,7 +32,6 @@ export async function openRankedWorld(options: {
   const dataset = datasetOf({ ...tables, signals: tables.signals.filter(({ label }) => label === 'keep') });
   const embedder = await trainTextEncoder({
     articles: [...dataset.history, ...dataset.pool('train')],
-    signals: dataset.readers('train').flatMap(({ signals }) => signals.map(({ text }) => text)),
     dimensions: 64,
     steps: 200,
     batch: 256,

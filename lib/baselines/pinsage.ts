@@ -15,7 +15,7 @@ import { normalizeRows } from '../tensor/compositions.ts';
 import { add, gather, matmul, relu, reshape } from '../tensor/ops.ts';
 import { type InitialParameters, initialParameters } from './initial.ts';
 import type { NetworkOf } from './ranker.ts';
-import { embedSignals } from './signal-vectors.ts';
+import { embedSignals } from '../method/signal-vectors.ts';
 import { openWalks } from './walks.ts';
 
 /** Neighbours of a neighbour. */

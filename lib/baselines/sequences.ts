@@ -7,7 +7,7 @@ import { add, and, gather, less, matmul, mul, or, equal, range, reshape } from '
 import type { Feeds } from '../tensor/session.ts';
 import type { InitialParameters } from './initial.ts';
 import type { Network, NetworkOf } from './ranker.ts';
-import { embedSignals } from './signal-vectors.ts';
+import { embedSignals } from '../method/signal-vectors.ts';
 
 /** 0 marks a place without a signal. */
 export const kindIds: Record<SignalKind, number> = { search: 1, page: 2, click: 3 };

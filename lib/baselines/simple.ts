@@ -10,7 +10,7 @@ import type { Embedder } from '../retrieval/embedder.ts';
 import { topPositions } from '../retrieval/exact.ts';
 import { mergeByMaximumCosine } from '../retrieval/merge.ts';
 import { RECALL_DEPTH, recallArticles } from '../training/recall.ts';
-import { embedSignals } from './signal-vectors.ts';
+import { embedSignals, wordsOfSignal } from '../method/signal-vectors.ts';
 
 export interface BaselineContext {
   dataset: Dataset;
@@ -93,7 +93,7 @@ export const baselines = {
 
   signals_as_queries: (readers, { embedder, index }) =>
     recallArticles(
-      readers.map(({ signals }) => signals.map(({ text }) => text)),
+      readers.map(({ signals }) => signals.map(({ text }) => wordsOfSignal(text))),
       embedder,
       index,
     ),

@@ -1,8 +1,8 @@
 /** The judge that runs here: the rubric, over embeddings of the readers' signals. */
-import { embedTexts } from '../retrieval/embed-texts.ts';
 import type { Embedder } from '../retrieval/embedder.ts';
 import type { Judge, JudgeItem } from './judge.ts';
 import { type CorpusStatistics, judgeList, profileReader, type ReaderProfile } from './rubric.ts';
+import { embedSignals } from './signal-vectors.ts';
 
 /** A judge that always answers. A reader's signals are embedded once for as long as the reader object lives. */
 export function createLocalJudge(options: { corpus: CorpusStatistics; embedder: Embedder }): Judge {
@@ -12,14 +12,8 @@ export function createLocalJudge(options: { corpus: CorpusStatistics; embedder: 
   const meet = async (readers: readonly JudgeItem['reader'][]): Promise<void> => {
     const fresh = [...new Set(readers)].filter((reader) => !profiles.has(reader));
     if (fresh.length === 0) return;
-    const vectors = await embedTexts(
-      fresh.flatMap(({ signals }) => signals.map(({ text }) => text)),
-      embedder,
-    );
-    for (const reader of fresh) {
-      const embeddings = reader.signals.map(({ text }) => vectors.of(text));
-      profiles.set(reader, profileReader(reader, embeddings));
-    }
+    const embeddings = await embedSignals(fresh, embedder);
+    fresh.forEach((reader, i) => profiles.set(reader, profileReader(reader, embeddings[i])));
   };
 
   return {

@@ -30,8 +30,6 @@ import type { Embedder } from './embedder.ts';
 export interface EncoderPlan {
   /** History and train pool. */
   articles: readonly Pick<ArticleRow, 'title' | 'abstract'>[];
-  /** Texts of train readers' signals: their words join the vocabulary. */
-  signals: readonly string[];
   dimensions: number;
   steps: number;
   batch: number;
@@ -54,15 +52,15 @@ export interface TrainedEncoder extends Embedder {
 const TITLE_WORDS = 20;
 const ABSTRACT_WORDS = 48;
 const LARGEST_SCALE = 30;
-/** Words seen in fewer texts than this are left out, unless articles are few. */
-const LEAST_TEXTS = 2;
+/** Words seen in fewer articles than this are left out. */
+const LEAST_ARTICLES = 2;
 
 export async function trainTextEncoder(plan: EncoderPlan): Promise<TrainedEncoder> {
   const { dimensions, steps, batch, seed } = plan;
   const texts = plan.articles
     .map(({ title, abstract }) => ({ title: encoderWords(title), abstract: encoderWords(abstract || title) }))
     .filter(({ title }) => title.length > 0);
-  const { words, idf } = vocabularyOf(texts, plan.signals);
+  const { words, idf } = vocabularyOf(texts);
   const idOf = new Map(words.map((word, i) => [word, i + 1]));
   const random = new Random('encoder', seed);
   // Row 0 is padding: its weight is a large negative number, so softplus makes it nothing.
@@ -141,19 +139,15 @@ interface Text {
   abstract: string[];
 }
 
-/** Words of articles and signals, with their idf over articles. */
-function vocabularyOf(texts: readonly Text[], signals: readonly string[]): { words: string[]; idf: number[] } {
+/**
+ * Words of articles, with their idf. Words of signals alone are none: no step would ever move their vectors, and as rare ones they would
+ * weigh most.
+ */
+function vocabularyOf(texts: readonly Text[]): { words: string[]; idf: number[] } {
   const articles = new Map<string, number>();
-  const anywhere = new Map<string, number>();
-  const count = (map: Map<string, number>, word: string): void => void map.set(word, (map.get(word) ?? 0) + 1);
-  for (const { title, abstract } of texts) {
-    for (const word of new Set([...title, ...abstract])) {
-      count(articles, word);
-      count(anywhere, word);
-    }
-  }
-  for (const text of signals) for (const word of new Set(encoderWords(text))) count(anywhere, word);
-  const words = [...anywhere.keys()].filter((word) => (anywhere.get(word) ?? 0) >= LEAST_TEXTS).sort();
+  for (const { title, abstract } of texts)
+    for (const word of new Set([...title, ...abstract])) articles.set(word, (articles.get(word) ?? 0) + 1);
+  const words = [...articles.keys()].filter((word) => (articles.get(word) ?? 0) >= LEAST_ARTICLES).sort();
   return { words, idf: words.map((word) => Math.log((texts.length + 1) / ((articles.get(word) ?? 0) + 1))) };
 }
 

@@ -36,7 +36,6 @@ beforeAll(async () => {
   );
   embedder = await trainTextEncoder({
     articles: [...dataset.history, ...dataset.pool('train')],
-    signals: [],
     dimensions: 16,
     steps: 40,
     batch: 64,

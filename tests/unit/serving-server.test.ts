@@ -59,7 +59,6 @@ describe('a recall server', () => {
     const pool = dataset.pool('test');
     const embedder = await trainTextEncoder({
       articles: [...dataset.history, ...dataset.pool('train')],
-      signals: dataset.readers('train').flatMap(({ signals }) => signals.map(({ text }) => text)),
       dimensions: 16,
       steps: 10,
       batch: 64,
