@@ -2,10 +2,11 @@
 import { type BaselineContext, baselines, newestKeyPhrases } from '../lib/baselines/simple.ts';
 import { tuneBaseline } from '../lib/baselines/tuning.ts';
 import type { Dataset } from '../lib/data/dataset.ts';
-import type { PerReaderRow } from '../lib/data/rows.ts';
+import type { PerReaderRow, Reader } from '../lib/data/rows.ts';
 import { schemas } from '../lib/data/tables.ts';
 import { DataError, JudgeError } from '../lib/errors.ts';
 import { drawResamples, meanInterval, pairedDifference } from '../lib/method/bootstrap.ts';
+import { maskPersonalData } from '../lib/method/masking.ts';
 import type { RankingMetrics } from '../lib/method/metrics.ts';
 import type { StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import { encodeTable } from '../lib/store/arrow.ts';
@@ -163,16 +164,21 @@ async function rankBaselines(
   return { ranked, tuned };
 }
 
-/** The student on the signals as they were, against the student on the cleaned ones. */
+/** The student on the signals as they were but for personal data, which no model reads, against the student on the cleaned ones. */
 async function effectOfCleaning(
   cleaned: readonly RankingMetrics[],
   { input, measurer, resources, report }: Call,
 ): Promise<Evaluation['cleaning']> {
+  const { kinds } = input.settings.clean;
   const raw = new Map((await resources.dataset(input.inputs.dataset)).readers('test').map((of) => [of.readerId, of]));
+  const masked = (reader: Reader): Reader => {
+    const signals = (raw.get(reader.readerId) ?? reader).signals.filter(({ kind }) => kinds.includes(kind));
+    return { ...reader, signals: signals.map((one) => ({ ...one, text: maskPersonalData(one.text).text })) };
+  };
   const lists = await measurer.write(await resources.model(input.inputs.student), {
     samples: 1,
     stream: 'evaluate',
-    signalsOf: measurer.readers.map((reader) => raw.get(reader.readerId) ?? reader),
+    signalsOf: measurer.readers.map(masked),
     progress: (fraction) => report(0.9 + 0.1 * fraction, 'lists of student from raw signals'),
   });
   const recallOf = (readers: readonly RankingMetrics[]): number[] => readers.map((reader) => reader['recall@10']);

@@ -33,6 +33,7 @@ export function createScoreActivities(deps: Deps): ScoreActivities {
           // A round of few readers is filled up: a check on two or three would fail by chance.
           readers: canaryReaders([...new Set([...readers, ...dataset.readers('train')])]),
           articles: dataset.articles,
+          old: [...dataset.history, ...dataset.pool('train')],
           margin: teacher.judge.canaryMargin,
         });
       }

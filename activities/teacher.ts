@@ -154,6 +154,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
         embedder: await resources.embedder(input.inputs.encoder),
         readers: canaryReaders(dataset.readers('train')),
         articles: dataset.articles,
+        old: [...dataset.history, ...dataset.pool('train')],
         margin: teacher.judge.canaryMargin,
       });
       const model = await resources.model(input.inputs.teacherStart);

@@ -60,7 +60,7 @@ export async function readMind(source: SourceSettings, nowMs: number = Date.now(
   const { notes: more, ...tables } = splitTables(impressions, clicks, []);
   return {
     ...tables,
-    articles: articlesOf(news, impressions, clicks),
+    articles: articlesOf(news, impressions, tables.signals),
     impressions: impressions.map(({ row: { reader_id, at, clicked } }) => ({ reader_id, at, clicked })),
     truth: [],
     quarantine,

@@ -19,8 +19,10 @@ export interface CanaryCheck {
   judge: Judge;
   embedder: Embedder;
   readers: readonly Reader[];
-  /** Articles that readers clicked before, and from which the fixed list is taken: none of a pool that is evaluated. */
+  /** Articles that readers clicked before. */
   articles: ReadonlyMap<string, ArticleRow>;
+  /** From which the fixed list is taken: none of a pool that is evaluated. */
+  old: readonly ArticleRow[];
   /** An honest list must beat each degenerate one by this. */
   margin: number;
 }
@@ -39,9 +41,9 @@ export async function checkCanaries(check: CanaryCheck): Promise<CanaryScores> {
 }
 
 /** Mean judgement of each kind of canary. NaN where the judge answered for none of a kind. */
-export async function scoreCanaries({ judge, embedder, readers, articles }: CanaryCheck): Promise<CanaryScores> {
+export async function scoreCanaries({ judge, embedder, readers, articles, old }: CanaryCheck): Promise<CanaryScores> {
   const honest = await honestLists(readers, articles, embedder);
-  const fixed = fixedList(articles);
+  const fixed = fixedList(old);
   const withSignals = readers.filter((_, i) => honest[i].length > 0);
   const lists = withSignals.map((reader) => canariesOf(reader, honest[readers.indexOf(reader)], fixed));
   const items = withSignals.flatMap((reader, i) => kinds.map((kind) => ({ reader, queries: lists[i][kind] })));
@@ -94,10 +96,9 @@ async function honestLists(
 }
 
 /** Key phrases of articles far apart in the table: specific, and about no reader in particular. */
-function fixedList(articles: ReadonlyMap<string, ArticleRow>): string[] {
-  const all = [...articles.values()];
-  const step = Math.max(1, Math.floor(all.length / LIST_LINES.most));
-  return all
+function fixedList(articles: readonly ArticleRow[]): string[] {
+  const step = Math.max(1, Math.floor(articles.length / LIST_LINES.most));
+  return articles
     .filter((_, i) => i % step === 0)
     .slice(0, LIST_LINES.most)
     .map(({ title, abstract }) => keyPhraseOfArticle(title, abstract).split(' ').slice(0, LINE_WORDS.most).join(' '));

@@ -47,7 +47,7 @@ export function judgeClaims(rows: readonly ClaimRow[], claims: readonly string[]
   const tested = claims.map((claim) => {
     const ofClaim = byClaim.get(claim);
     if (!ofClaim) throw new RangeError(`claim "${claim}" has no rows: measure it, or take it out of the family`);
-    const effect = pairedEffect(ofClaim, 1 - significance);
+    const effect = pairedEffect(ofClaim);
     const short = shortfall(ofClaim);
     const none: Hypothesis = { claim, p: effect.p };
     const least: Hypothesis | null = short && { claim, p: short.p };

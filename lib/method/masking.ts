@@ -89,11 +89,15 @@ const rules: Record<PersonalKind, readonly Rule[]> = {
   iban: [{ pattern: /(?<![\p{L}\p{N}])[a-z]{2}\d{2}(?: ?[a-z\d]){11,30}/giu, keep: ibanLength }],
   card: [
     {
-      pattern: /(?<![\d.,-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d]|[.,]\d)/g,
+      pattern: /(?<!\d|\d[.,]|-)[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)/g,
       keep: longest(isCard),
     },
   ],
-  ssn: [{ pattern: /(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])/g, keep: whole }],
+  ssn: [
+    { pattern: /(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])/g, keep: whole },
+    // With spaces it could be anything, but for what is said before.
+    { pattern: /(?<=(?:ssn|social security)[^\d]{0,12})\d{3} ?\d{2} ?\d{4}(?!\d)/gi, keep: whole },
+  ],
   ip: [
     { pattern: new RegExp(`(?<![\\d.])(?:${octet}\\.){3}${octet}(?!\\d|\\.\\d)`, 'g'), keep: whole },
     {
@@ -102,19 +106,22 @@ const rules: Record<PersonalKind, readonly Rule[]> = {
     },
   ],
   phone: [
-    // +49 30 1234567, 0044 20 7946 0958, +1 (555) 123-4567
+    // +49 30 1234567, +49 (0)30/1234567, 0044 20 7946 0958, +1 (555) 123-4567
     {
       // One digit a step: with groups of several, a run of digits could be split in thousands of ways, and each be tried.
-      pattern: /(?<![\p{L}\p{N}.,])(?:\+|00)[1-9](?:[ .-]?\(?\d\)?){6,26}(?!\d|,\d)/gu,
+      pattern: /(?<![\p{L}\p{N}.,])(?:\+|00)[1-9](?:[ ./-]?\(?\d\)?){6,26}(?!\d|,\d)/gu,
       keep: whenDigits(9, 15),
     },
-    // (555) 234-5678, 555-234-5678, 1-555-234-5678
+    // (555) 234-5678, (555)-234-5678, 555-234-5678, 1-555-234-5678, 1(555)234-5678
     {
-      pattern: /(?<![\d.,-])(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}([ .-]))[2-9]\d{2}[ .-]\d{4}(?![\d-]|[.,]\d)/g,
+      pattern:
+        /(?<![\d.,-])(?:1[ .-]|1(?=\())?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}([ .-]))[2-9]\d{2}[ .-]\d{4}(?![\d-]|[.,]\d)/g,
       keep: whole,
     },
-    // 020 7946 0958, 030 1234567, 06 12 34 56 78
+    // (020) 7946 0958, 020 7946 0958, 030 1234567, 06 12 34 56 78, 07700900123
     { pattern: /(?<![\d.,/-])0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,4}(?![\d/-]|[.,]\d)/g, keep: whenDigits(9, 12) },
+    { pattern: /(?<![\d.,/-])\(0\d{1,4}\)[ /-]?\d{3,4}[ -]?\d{3,4}(?![\d/-]|[.,]\d)/g, keep: whenDigits(9, 12) },
+    { pattern: /(?<![\p{L}\d.,:/-])0[1-9]\d{8,9}(?![\p{L}\d]|[.,:/-]\d)/gu, keep: whole },
     { pattern: /(?<![\d.,/-])0\d(?:[ .-]\d{2}){4}(?![\d/-]|[.,]\d)/g, keep: whole },
   ],
 };

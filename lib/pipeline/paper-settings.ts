@@ -16,7 +16,12 @@ export const paperSettings = z.strictObject({
     .default(6)
     .describe('of work on this machine; kept by leaving out seeds, readers, optional arms'),
   leastReaders: z.number().int().positive().default(1000).describe('test readers of a world are not cut below this'),
-  significance: z.number().gt(0).lt(1).default(0.05).describe('of all claims together (Holm); intervals have the rest'),
+  significance: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.05)
+    .describe('of all claims together (Holm); intervals are of 95 % whatever this is'),
 });
 
 export type PaperSettings = z.infer<typeof paperSettings>;

@@ -111,7 +111,7 @@ export const stages = {
       'reward_gain_low',
       'reward_gain_high',
     ],
-    alsoReads: ['teacher.rollout', 'teacher.judge', 'teacher.weights'],
+    alsoReads: ['teacher.rollout', 'teacher.judge', 'teacher.weights', 'clean.kinds'],
   },
   measure: {
     section: 'measure',

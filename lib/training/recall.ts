@@ -9,12 +9,28 @@ import { mergeByMaximumCosine } from '../retrieval/merge.ts';
 /** Articles that each query recalls before the merge, and that a ranking names. */
 export const RECALL_DEPTH = 50;
 
+/** Lists whose queries are embedded and searched at once: bounds memory, whatever the number of readers. */
+const LISTS_AT_ONCE = 1024;
+
 /** Ranked positions in the index of each list's recalled articles, best first; an empty list recalls nothing. */
 export async function recallArticles(
   lists: readonly (readonly string[])[],
   embedder: Embedder,
   index: AnnIndex,
   depth = RECALL_DEPTH,
+): Promise<Int32Array[]> {
+  const ranked: Int32Array[] = [];
+  for (let start = 0; start < lists.length; start += LISTS_AT_ONCE)
+    for (const one of await recallSome(lists.slice(start, start + LISTS_AT_ONCE), embedder, index, depth))
+      ranked.push(one);
+  return ranked;
+}
+
+async function recallSome(
+  lists: readonly (readonly string[])[],
+  embedder: Embedder,
+  index: AnnIndex,
+  depth: number,
 ): Promise<Int32Array[]> {
   const vectors = await embedTexts(lists.flat(), embedder);
   if (vectors.texts.length === 0) return lists.map(() => new Int32Array());

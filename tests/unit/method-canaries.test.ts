@@ -55,14 +55,28 @@ const local = createLocalJudge({ corpus: corpusStatistics(tables.articles), embe
 
 describe('canary lists', () => {
   it('the local judge ranks honest lists above every degenerate kind', async () => {
-    const scores = await checkCanaries({ judge: local, embedder, readers, articles, margin: 0.05 });
+    const scores = await checkCanaries({
+      judge: local,
+      embedder,
+      readers,
+      articles,
+      old: tables.articles,
+      margin: 0.05,
+    });
     for (const kind of degenerateKinds) expect(scores.honest - scores[kind]).toBeGreaterThan(0.05);
     expect(scores.empty).toBe(0);
   });
 
   it('a judge that praises everything stops the run, which says what it ranked wrongly', async () => {
     const flatterer: Judge = { judge: async (batch) => batch.map(() => ({ coverage: 1, specificity: 1 })) };
-    const checking = checkCanaries({ judge: flatterer, embedder, readers, articles, margin: 0.05 });
+    const checking = checkCanaries({
+      judge: flatterer,
+      embedder,
+      readers,
+      articles,
+      old: tables.articles,
+      margin: 0.05,
+    });
     await expect(checking).rejects.toBeInstanceOf(JudgeError);
     await expect(checking).rejects.toThrow(/fixed 2\.000.*repeated 2\.000/);
   });
@@ -72,9 +86,9 @@ describe('canary lists', () => {
       judge: async (batch) =>
         batch.map(({ queries }) => ({ coverage: 0, specificity: Math.min(1, words(queries.join(' ')).length / 10) })),
     };
-    await expect(checkCanaries({ judge: ungrounded, embedder, readers, articles, margin: 0.05 })).rejects.toThrow(
-      'fixed',
-    );
+    await expect(
+      checkCanaries({ judge: ungrounded, embedder, readers, articles, old: tables.articles, margin: 0.05 }),
+    ).rejects.toThrow('fixed');
   });
 
   it('missing judgements are left out of the means; a kind with none fails the check', async () => {
@@ -82,11 +96,18 @@ describe('canary lists', () => {
     const sometimes: Judge = {
       judge: async (batch) => (await local.judge(batch)).map((judgement) => (call++ % 7 === 0 ? null : judgement)),
     };
-    const scores = await scoreCanaries({ judge: sometimes, embedder, readers, articles, margin: 0 });
+    const scores = await scoreCanaries({
+      judge: sometimes,
+      embedder,
+      readers,
+      articles,
+      old: tables.articles,
+      margin: 0,
+    });
     expect(scores.honest).toBeGreaterThan(scores.fixed);
     const silent: Judge = { judge: async (batch) => batch.map(() => null) };
-    await expect(checkCanaries({ judge: silent, embedder, readers, articles, margin: 0 })).rejects.toBeInstanceOf(
-      JudgeError,
-    );
+    await expect(
+      checkCanaries({ judge: silent, embedder, readers, articles, old: tables.articles, margin: 0 }),
+    ).rejects.toBeInstanceOf(JudgeError);
   });
 });

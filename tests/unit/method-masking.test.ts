@@ -36,6 +36,19 @@ describe('masking', () => {
     ['call 0044 20 7946 0958 2024', 'call [phone] 2024'],
     ['+91 98765 43210 560001', '[phone] 560001'],
     ['ab12 DE89370400440532013000', 'ab12 [iban]'],
+    // As people write them.
+    ['(555)-234-5678', '[phone]'],
+    ['1(212)555-0187', '[phone]'],
+    ['(020) 7946 0958', '[phone]'],
+    ['(030) 1234567', '[phone]'],
+    ['ring 07700900123 now', 'ring [phone] now'],
+    ['0612345678', '[phone]'],
+    ['+49 30/1234567', '[phone]'],
+    ['+49 (0)30/1234567', '[phone]'],
+    ['visa,4111111111111111', 'visa,[card]'],
+    ['4111 1111 1111 1111,123', '[card],123'],
+    ['No.4111111111111111', 'No.[card]'],
+    ['my social security number is 123 45 6789', 'my social security number is [ssn]'],
   ])('%s', (text, masked) => {
     expect(mask(text)).toBe(masked);
   });

@@ -24,7 +24,8 @@ const titles: Record<TableName, { title: string; words: string }> = {
   },
   cleaning: {
     title: 'Cleaning',
-    words: 'The teacher trained and asked with cleaned signals, and with signals as they came.',
+    words:
+      'The teacher trained and asked with cleaned signals, and with signals as they came but for personal data, which is always masked.',
   },
   products: {
     title: 'Signals of several products',
