@@ -9,12 +9,25 @@ const scratch = mkdtempSync(join(tmpdir(), 'newshound-tests-'));
 process.env.TMPDIR = scratch;
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
+// What is polled for happens at once, or on a loaded machine in a while.
+const expect = { poll: { timeout: 20_000 } };
+
 export default defineConfig({
   test: {
     reporters: ['default', countingReporter()],
     projects: [
-      { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { name: 'oracle', include: ['tests/oracle/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, expect },
+      },
+      {
+        test: {
+          name: 'oracle',
+          include: ['tests/oracle/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          expect,
+        },
+      },
       {
         test: {
           name: 'system',
@@ -24,6 +37,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          expect,
         },
       },
     ],

@@ -55,8 +55,11 @@ const progress: RunProgress = {
 function newshound(cwd: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((settle) => {
     const env = { ...process.env, NO_COLOR: '1', NEWSHOUND_STATE: '', NEWSHOUND_OUT: '' };
-    const child = execFile(process.execPath, [join(root, 'cli/newshound.ts'), ...args], { cwd, env }, (_, out, err) =>
-      settle({ code: child.exitCode, out, err }),
+    const child = execFile(
+      process.execPath,
+      [join(root, 'cli/newshound.ts'), ...args],
+      { cwd, env, timeout: 50_000 },
+      (_, out, err) => settle({ code: child.exitCode, out, err }),
     );
   });
 }
