@@ -5,7 +5,8 @@
  * The graph joins readers with what they read, searched and clicked (`walks.ts`). Departures: the paper recommends pins for a pin; here a
  * reader is a node too, whose own features are the mean of its signals' embeddings. Features are frozen text embeddings, as the paper's
  * are frozen too. A fresh article has no edges yet: its neighbourhood is empty, and its own features must do. The loss is the cross-entropy
- * over the pool, not a margin to sampled and hard negatives.
+ * over the pool, not a margin to sampled and hard negatives. Where readers are asked at different times, the graph holds what others did
+ * after one of them was asked: it is favoured, if at all.
  */
 import type { Reader } from '../data/rows.ts';
 import { normalise } from '../retrieval/bag-embedder.ts';
