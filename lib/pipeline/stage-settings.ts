@@ -11,7 +11,12 @@ const fraction = z.number().min(0).max(1);
 
 export const sourceSettings = z.strictObject({
   kind: z.enum(['world', 'mind', 'warehouse']).default('world').describe('where readers and articles come from'),
-  path: z.string().default('').describe('mind, warehouse: the folder (or s3:// prefix) to read'),
+  path: z
+    .string()
+    .default('')
+    .describe(
+      'mind: a local folder with train and dev; warehouse: a folder, or s3://BUCKET/PREFIX where the artifacts are',
+    ),
   worldSeed: z.number().int().default(2026).describe('world: seed of the generator; base models never saw the default'),
   historyArticles: positive.default(4000).describe('world: articles before the first split'),
   poolArticles: positive.default(2000).describe('world: fresh articles a split (dev: half)'),
