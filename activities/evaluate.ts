@@ -91,7 +91,7 @@ export function createEvaluateActivities(deps: Deps): EvaluateActivities {
       const scores = {} as Record<Judged, Score[]>;
       for (const [i, method] of judged.entries()) {
         const progress = (fraction: number): void =>
-          deps.progress(0.85 + (0.1 * (i + fraction)) / judged.length, `rewards of ${method}`);
+          deps.progress(0.85 + (0.05 * (i + fraction)) / judged.length, `rewards of ${method}`);
         progress(0);
         scores[method] = (await measurer.rewards(lists[method], progress)).flat();
       }

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../lib/errors.ts';
+import { modelFolder } from '../lib/pipeline/outside.ts';
 import type { RolloutSettings } from '../lib/pipeline/policy-settings.ts';
 import type { Artifacts } from '../lib/store/artifacts.ts';
 import type { MadeBy, Ref } from '../lib/store/ref.ts';
@@ -40,9 +41,9 @@ export function namedModel(name: string, modelsFolder: string, rollout: RolloutS
   return model;
 }
 
-/** Where a model named in the settings is: a committed base model, or a Hugging Face folder. Throws ConfigError. */
+/** The folder of a model that the settings name. Throws ConfigError where it holds none. */
 export function folderOfModel(name: string, modelsFolder: string): string {
-  const folder = existsSync(join(modelsFolder, name, 'config.json')) ? join(modelsFolder, name) : resolve(name);
+  const folder = resolve(modelFolder(name, modelsFolder));
   if (existsSync(join(folder, 'config.json'))) return folder;
   throw new ConfigError(
     `there is no model "${name}": neither in ${modelsFolder}, nor is it a folder with a config.json. Name a base model or a Hugging Face folder`,

@@ -109,8 +109,7 @@ export function createPromoteActivities(deps: CpuDeps): PromoteActivities {
     stopServing: async ({ input }) => servers.stop(experimentOf(input)),
 
     async swapServing({ input, expected }) {
-      const undone = undoneAfter(expected?.value, input.inputs.student.digest);
-      const value = { ...servedBy(input), ...(undone.length > 0 ? { undone } : {}) };
+      const value = { ...servedBy(input), undone: undoneAfter(expected?.value, input.inputs.student.digest) };
       try {
         return await swapPointer(artifacts.bucket, servingPointer, value, expected);
       } catch (error) {

@@ -252,12 +252,12 @@ async function heldOut(
     samples: 1,
     // The same at every look.
     stream: 'held-out',
-    progress: (fraction) => deps.progress(fraction, `after round ${round}: held-out readers`),
+    progress: (fraction) => deps.progress(0.9 * fraction, `after round ${round}: held-out readers`),
   });
   const means = meanScores(
     (
       await measurer.rewards(lists, (fraction) =>
-        deps.progress(fraction, `after round ${round}: rewards of held-out readers`),
+        deps.progress(0.9 + 0.1 * fraction, `after round ${round}: rewards of held-out readers`),
       )
     ).flat(),
   );

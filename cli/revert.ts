@@ -30,6 +30,6 @@ export async function revert(artifacts: Artifacts, to: number | null): Promise<s
       );
   const undid = now.value.student.digest;
   const undone = undoneAfter({ ...now.value, undid }, student.digest);
-  const next = await swapPointer(bucket, servingPointer, { ...before, undid, undone: [...undone] }, now);
+  const next = await swapPointer(bucket, servingPointer, { ...before, undid, undone }, now);
   return `Version ${next.version} of what is served is version ${version} again: student ${student.digest.slice(0, 12)} instead of ${undid.slice(0, 12)}. Recall servers take it up within seconds`;
 }

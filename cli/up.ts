@@ -39,30 +39,30 @@ async function keepScheduled(work: Pick<Work, 'client' | 'env' | 'memory' | 'sto
   const since = new Date().toISOString();
   /** Written, or failed as a run. */
   const kept = new Set<string>();
-  let told = '';
+  /** What was said last, of each: what lasts is said once. */
+  const told = new Map<string, string>();
   let storage = storageSeconds(stateFolder(process.env));
+  const keep = async (workflowId: string): Promise<void> => {
+    const result = (await work.client.workflow.getHandle(workflowId).result()) as RunResult;
+    const { files } = await keepResults(work, workflowId, result, storage);
+    kept.add(workflowId);
+    storage = storageSeconds(stateFolder(process.env));
+    say.line(`Scheduled run ${workflowId} has ended; report: ${files.page}`);
+  };
+  /** A run that failed is done with. All else is tried again: the server is on its way back, the disk is full. */
+  const tell = (what: string, error: Error): void => {
+    if (error instanceof WorkflowFailedError) kept.add(what);
+    const message = failureMessage(error);
+    if (!work.stopped.aborted && message !== told.get(what)) say.line(`Scheduled runs: ${what}: ${message}`);
+    told.set(what, message);
+  };
   const query = `WorkflowType = "pipeline" AND TemporalScheduledById IS NOT NULL AND ExecutionStatus != "Running" AND CloseTime > "${since}"`;
   while (!work.stopped.aborted) {
     try {
-      for await (const { workflowId } of work.client.workflow.list({ query })) {
-        if (kept.has(workflowId)) continue;
-        const result = (await work.client.workflow
-          .getHandle(workflowId)
-          .result()
-          .catch((error: unknown) => {
-            if (error instanceof WorkflowFailedError) kept.add(workflowId);
-            throw error;
-          })) as RunResult;
-        const { files } = await keepResults(work, workflowId, result, storage);
-        kept.add(workflowId);
-        storage = storageSeconds(stateFolder(process.env));
-        say.line(`Scheduled run ${workflowId} has ended; report: ${files.page}`);
-      }
+      for await (const { workflowId } of work.client.workflow.list({ query }))
+        if (!kept.has(workflowId)) await keep(workflowId).catch((error: Error) => tell(workflowId, error));
     } catch (error) {
-      // The run failed, or its results are tried again: the server is on its way back, the disk is full.
-      const message = failureMessage(error as Error);
-      if (!work.stopped.aborted && message !== told) say.line(`Scheduled runs: ${message}`);
-      told = message;
+      tell('the list of them', error as Error);
     }
     await delay(LOOK_MS, undefined, { signal: work.stopped }).catch(() => undefined);
   }

@@ -65,5 +65,5 @@ function splitFolder(path: string, split: string, names: readonly string[]): str
 /** What is only packed is not there. */
 function packed(path: string): string {
   const archives = namesUnder(path).filter((name) => /\.(zip|gz|tar|tgz|7z)$/i.test(name));
-  return archives.length === 0 ? '' : `. Unpack ${archives.sort().join(', ')} first`;
+  return archives.length === 0 ? '' : `. Unpack ${archives.join(', ')} first`;
 }

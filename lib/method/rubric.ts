@@ -13,7 +13,7 @@ export const CLUSTER_COSINE = 0.35;
 /** A query at this cosine to an interest does not serve it at all … */
 export const SERVED_COSINE_LOW = 0.35;
 /**
- * … and at this one wholly. On the embedded world's encoder 95 % of other readers' interests are below .35, and own latent interests,
+ * … and at this one wholly. On an encoder that knew signals' words too (docs/experiments.md, "Baselines") 95 % of other readers' interests are below .35, and own latent interests,
  * in the news' words, have their median at .69: at .75 copying a signal pays more than naming the interest, at .55 it does not.
  */
 export const SERVED_COSINE_HIGH = 0.55;

@@ -22,7 +22,7 @@ export async function experimentSection({ experiment }: ReportData): Promise<Sec
   ]);
   return html`<h2>A/B test: ${experiment.outcome.replace('_', ' ')}</h2>
 <p>${experiment.reasons.join('; ')}. Decided by ${experiment.decidedBy}.</p>
-<p class="soft">${experiment.readers.control.toLocaleString('en')} readers in control, ${experiment.readers.treatment.toLocaleString('en')} in treatment; sample-ratio check p = ${experiment.srmP.toPrecision(2)}. ${simulationNote[experiment.simulation]}${experiment.caveat === null ? '' : html` <b>No interval or p is given: ${experiment.caveat}.</b>`}</p>
+<p class="soft">${experiment.readers.control.toLocaleString('en')} readers in control, ${experiment.readers.treatment.toLocaleString('en')} in treatment; sample-ratio check p = ${experiment.srmP.toPrecision(2)}. ${simulationNote[experiment.simulation]}${experiment.caveat === null ? '' : html` <b>No interval or p is given: ${experiment.caveat}.</b>`}${experiment.metrics.ctr ? ` p of no change in the click-through rate, whenever one looks: ${experiment.ctrAlwaysValidP.toPrecision(2)}.` : ''}</p>
 ${raw(await curves(points, { x: 'day', y: 'click-through rate' }, 'Click-through rate by day'))}
 ${table(
   ['metric', 'control', 'treatment', 'relative difference', 'p after Holm'],

@@ -44,7 +44,6 @@ export function experimentState(
   const isCounted = Math.min(clicks(treatment), clicks(control)) >= LEAST_CLICKS;
   const cold = (readers: ReaderTotals[]): ReaderTotals[] => readers.filter((reader) => reader.cold);
   const ctr = isCounted ? compareArms(clickRate(treatment), clickRate(control)) : undefined;
-  const coldDau = compareArms(attendance(cold(treatment)), attendance(cold(control)));
   const isColdCounted = Math.min(cold(treatment).length, cold(control).length) >= LEAST_COLD;
   const requests = exposures.filter(({ arm, active }) => arm === 'treatment' && active);
   const failed = requests.filter((request) => request.failed).length;
@@ -57,7 +56,7 @@ export function experimentState(
     metrics: withFigures({
       dau: compareArms(attendance(treatment), attendance(control)),
       ...(ctr ? { ctr } : {}),
-      ...(isColdCounted ? { cold_dau: coldDau } : {}),
+      ...(isColdCounted ? { cold_dau: compareArms(attendance(cold(treatment)), attendance(cold(control))) } : {}),
     }),
     ctrAlwaysValidP: ctr?.alwaysValidP ?? 1,
     errorRate: ratio(failed, requests.length),

@@ -54,17 +54,19 @@ export function createComputation(settings: ComputationSettings): Computation {
   // Without an arena: each compiled shape would keep its own peak for good, for 6 % of speed.
   const compileFor = (feeds: Feeds): Promise<Session> =>
     compile(traceFor(feeds), { threads, bindings: inModel ? parameters : undefined, arena: frozen });
+  /** Lets go of the least recently used, if there are too many, before the next is compiled: two copies of large parameters may be one too many. */
+  const makeRoom = async (): Promise<void> => {
+    if (sessions.size < cache) return;
+    const [oldest, unused] = sessions.entries().next().value as [string, Promise<Session>];
+    sessions.delete(oldest);
+    await (await unused).release();
+  };
   const sessionFor = async (feeds: Feeds): Promise<Session> => {
     const key = keyOf(feeds);
     const known = sessions.get(key);
     sessions.delete(key);
-    if (known === undefined && sessions.size >= cache) {
-      // Before the next is compiled: two copies of large parameters at once may be one too many.
-      const [oldest, unused] = sessions.entries().next().value as [string, Promise<Session>];
-      sessions.delete(oldest);
-      await (await unused).release();
-    }
-    const session = known ?? compileFor(feeds);
+    // Known from now on, so that another run of the same shapes waits for it and compiles none of its own.
+    const session = known ?? makeRoom().then(() => compileFor(feeds));
     sessions.set(key, session);
     // What could not be compiled is tried again, not remembered.
     await session.catch(() => sessions.delete(key));

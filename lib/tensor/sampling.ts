@@ -139,8 +139,8 @@ function above(probabilities: Float32Array, least: number): Float32Array {
  */
 function keepMass(probabilities: Float32Array, topP: number): Float32Array {
   const mayGo = (1 - topP) * sum(probabilities);
-  // All below this weigh less than may go, together: they need not be sorted.
-  const little = mayGo / probabilities.length;
+  // All below this weigh less than may go, together: they need not be sorted. The most probable is above it.
+  const little = mayGo / (probabilities.length + 1);
   const kept = above(probabilities, little);
   let gone = sum(probabilities) - sum(kept);
   const candidates = Uint32Array.from(kept.keys()).filter((i) => kept[i] > 0);

@@ -33,7 +33,7 @@ export function abTests(
     };
   };
   const changes = metrics.map(({ metric }) =>
-    combined(experiments.flatMap((one) => one.metrics[metric]?.relative ?? []).filter(({ low, high }) => low < high)),
+    combined(experiments.flatMap((one) => one.metrics[metric]?.relative ?? [])),
   );
   const adjusted = holm(changes.map((change) => change?.p ?? 1).filter((_, i) => changes[i] !== null));
   return metrics.map((spec, i): AbTest => {
