@@ -53,9 +53,10 @@ function formatOf(tokenizer: Tokenizer): Place {
     });
     return mask;
   };
-  /** Where the line's length cannot matter to the next token it is left out, so that few masks are made. */
+  /** Where the line's length cannot matter to the next token it is left out, but for whether there is any, so that few masks are made. */
   const keyOf = (state: State): string => {
-    const characters = state.characters + longest < MAX_QUERY_CHARACTERS ? 0 : state.characters;
+    const isFar = state.characters + longest < MAX_QUERY_CHARACTERS;
+    const characters = isFar ? Math.min(state.characters, 1) : state.characters;
     return [state.lines, state.words, Number(state.inWord), characters, ...state.pending].join(' ');
   };
   const placeOf = (state: State): Place => {

@@ -117,6 +117,8 @@ describe('the list format', () => {
     const spelled = openTokenizer(json);
     const start = listFormat(spelled);
     expect(Array.from(start.allowed(20))).toEqual([0, 0, 0, 1, 1, 1]);
+    // Behind a space that begins the line no other space may come.
+    expect(Array.from(start.after(4).allowed(20))).toEqual([0, 0, 0, 0, 0, 1]);
     expect(Array.from(start.after(3).allowed(20))).toEqual([0, 0, 1, 1, 1, 1]);
     expect(Array.from(start.after(3).after(2).after(5).after(2).after(5).allowed(20))).toEqual([0, 1, 1, 1, 1, 1]);
     const other: Tokenizer = { ...spelled, files: { ...spelled.files, tokenizer: { ...json, decoder: null } } };
