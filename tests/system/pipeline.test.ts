@@ -51,6 +51,9 @@ describe('the nightly pipeline, profile tiny', { timeout: 1_200_000 }, () => {
     const second = newshound(home, tiny);
     expect(await second.ended).toBe(1);
     expect(second.output()).toMatch(/another newshound process \(pid \d+\) has been running pipeline nightly/);
+    await expect.poll(() => Object.keys(pidsOf(home)).length, { timeout: 120_000 }).toBe(6);
+    const started = Object.entries(pidsOf(home)).map(([name, pid]) => ({ name, pid, start: processStart(pid) }));
+    expect(started.filter(({ start }) => start === null)).toEqual([]);
 
     expect(await command.ended, command.output()).toBe(0);
     first = summaryOf(home);
@@ -97,7 +100,7 @@ describe('the nightly pipeline, profile tiny', { timeout: 1_200_000 }, () => {
     );
     for (const file of ['queries.parquet', 'student/model.safetensors', 'student/onnx/model.onnx'])
       expect(existsSync(join(home.out, file)), file).toBe(true);
-    expect(Object.values(pidsOf(home)).filter((pid) => processStart(pid) !== null)).toEqual([]);
+    expect(started.filter(({ pid, start }) => processStart(pid) === start)).toEqual([]);
   });
 
   it('run again reuses every step', async () => {

@@ -135,11 +135,17 @@ describe('an A/B test', () => {
     expect(merged).toEqual([...(await exposuresOf(first)), ...(await exposuresOf(second))]);
   });
 
-  it('of a student against itself gives both arms the same service', async () => {
+  it('of a student against itself gives both arms the same service, unlike one against no student', async () => {
     const control: CurrentServing = { value: served, version: 1 };
-    const { state } = await activities.simulateDay({ input: promote, control, day: 1, share: 0.5, before: [] });
-    expect(state.errorRate).toBe(0);
-    expect(state.readers.control + state.readers.treatment).toBe(60);
+    const readers = 300;
+    const input = { ...promote, settings: { ...settings, promote: { ...settings.promote, readers } } };
+    const call = { input, day: 1, before: [] };
+    const shown = async (day: Promise<DayResult>): Promise<Omit<Exposure, 'arm'>[]> =>
+      (await exposuresOf(await day)).map(({ arm: _, ...rest }) => rest);
+    const treated = await shown(activities.simulateDay({ ...call, control, share: 1 }));
+    expect(treated.length).toBe(readers);
+    expect(await shown(activities.simulateDay({ ...call, control, share: 0.5 }))).toEqual(treated);
+    expect(await shown(activities.simulateDay({ ...call, control: null, share: 0.5 }))).not.toEqual(treated);
   });
 
   it('ends before it begins when its student cannot be opened', async () => {

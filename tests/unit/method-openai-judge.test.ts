@@ -221,15 +221,28 @@ describe('the OpenAI-compatible judge', () => {
     expect(cache.size()).toBe(3);
   });
 
-  it('asks no more than `concurrency` questions at once, and spaces them', async () => {
-    const { url, atOnce } = await endpoint((question, response) =>
-      setImmediate(() => say(response, rubricFor(question))),
-    );
-    const before = performance.now();
-    await createOpenAiJudge(settings(url, { concurrency: 3, requestsPerMinute: 6000 })).judge(
+  it('asks `concurrency` questions at once and no more', async () => {
+    let held: (() => void)[] = [];
+    const { url, atOnce } = await endpoint((question, response) => {
+      held.push(() => say(response, rubricFor(question)));
+      if (held.length < 3) return;
+      const answers = held;
+      held = [];
+      // Time in which a fourth question would arrive.
+      setTimeout(() => answers.forEach((answer) => answer()), 50);
+    });
+    await createOpenAiJudge(settings(url, { concurrency: 3, requestsPerMinute: 6_000_000 })).judge(
       Array.from({ length: 12 }, (_, i) => item('a', `q${i}`)),
     );
-    expect(atOnce()).toBeLessThanOrEqual(3);
+    expect(atOnce()).toBe(3);
+  });
+
+  it('spaces questions by the minute', async () => {
+    const { url } = await endpoint((question, response) => say(response, rubricFor(question)));
+    const before = performance.now();
+    await createOpenAiJudge(settings(url, { requestsPerMinute: 6000 })).judge(
+      Array.from({ length: 12 }, (_, i) => item('a', `q${i}`)),
+    );
     expect(performance.now() - before).toBeGreaterThanOrEqual(11 * 10 - 2);
   });
 

@@ -62,6 +62,19 @@ describe('the recall app', () => {
     );
   const good = { reader_id: 'r1', signals: [{ kind: 'search', text: 'tariffs', at: 1 }], k: 2 };
 
+  it('says which student it serves, and how long ago it last knew that this is the one to serve', async () => {
+    const health = await app.request('/health');
+    expect(await health.json()).toEqual({ status: 'ok', student: 'abc' });
+    const checkedAt = Date.now() - 90_000;
+    const cutOff = createRecallApp(() => ({ service: echo, student: 'abc', checkedAt }), say);
+    const { checked_seconds_ago: seconds, ...rest } = (await (await cutOff.request('/health')).json()) as {
+      checked_seconds_ago: number;
+    };
+    expect(rest).toEqual({ status: 'ok', student: 'abc' });
+    expect(seconds).toBeGreaterThanOrEqual(90);
+    expect(seconds).toBeLessThan(3600);
+  });
+
   it('answers a good request', async () => {
     const response = await post(JSON.stringify(good));
     expect(response.status).toBe(200);
