@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DatasetProfile, openDataset, writeDataset } from '../lib/data/dataset.ts';
 import type { Interval } from '../lib/method/bootstrap.ts';
 import type { DroppingQuality } from '../lib/method/cleaning.ts';
+import { TOKENIZER_OF } from '../lib/pipeline/outside.ts';
 import type { CleanSettings } from '../lib/pipeline/stage-settings.ts';
 import type { Json, StageInput, StageOutput } from '../lib/pipeline/stages.ts';
 import type { Ref } from '../lib/store/ref.ts';
@@ -14,9 +15,6 @@ import { madeBy } from './made-by.ts';
 export interface CleanActivities {
   clean(input: StageInput): Promise<StageOutput>;
 }
-
-/** Whose tokenizer reads signals: all committed base models have the same. */
-const TOKENIZER_OF = 'base-xs';
 
 export function createCleanActivities(deps: Deps): CleanActivities {
   const { artifacts } = deps;

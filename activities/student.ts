@@ -51,10 +51,16 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     const step = state?.step ?? 0;
     if (held && held.key === key && held.step === step) return held;
     await drop();
-    const opened = await open(input);
-    if (state) await opened.learner.load(await loadLearner(artifacts, state.learner));
-    held = { key, step, ...opened };
-    return held;
+    const stored = state && (await loadLearner(artifacts, state.learner));
+    const opened: Held = { key, step, ...(await open(input)) };
+    held = opened;
+    try {
+      if (stored) await opened.learner.load(stored);
+    } catch (error) {
+      await drop();
+      throw error;
+    }
+    return opened;
   };
 
   const drop = async (): Promise<void> => {

@@ -46,16 +46,22 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     const key = `${input.run} ${input.step} ${input.inputs.teacherStart.digest}`;
     if (held && held.key === key && held.round === state.round) return held;
     await drop();
+    const stored = await loadLearner(artifacts, state.checkpoint);
     const model = await resources.model(input.inputs.teacherStart);
     const learner = await createPolicyLearner(model, learnerSettings(input, threads));
     const decoder = createDecoder(model, { threads });
     const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner, decoder };
-    await learner.load(await loadLearner(artifacts, state.checkpoint));
-    for (const [i, batch] of state.batches.entries()) {
-      deps.progress(i / state.batches.length, `replaying stored round ${batch.round + 1}`);
-      await applyBatch(input, rebuilt, batch);
-    }
     held = rebuilt;
+    try {
+      await learner.load(stored);
+      for (const [i, batch] of state.batches.entries()) {
+        deps.progress(i / state.batches.length, `replaying stored round ${batch.round + 1}`);
+        await applyBatch(input, rebuilt, batch);
+      }
+    } catch (error) {
+      await drop();
+      throw error;
+    }
     return rebuilt;
   };
 
@@ -173,15 +179,17 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
         shard,
         teacher.shards,
       );
-      const lists = await writeLists(readers, {
-        decoder,
-        tokenizer: model.tokenizer,
-        settings: teacher.rollout,
-        samples: teacher.group,
-        stream: (readerId, sample) => [input.seed, 'rollout', state.round, readerId, sample],
-        progress: (fraction) =>
-          deps.progress(fraction, `round ${state.round + 1}: lists of shard ${shard + 1} of ${teacher.shards}`),
-      });
+      const what = `round ${state.round + 1}: lists of shard ${shard + 1} of ${teacher.shards}`;
+      const lists = await NumericsError.of(what, () =>
+        writeLists(readers, {
+          decoder,
+          tokenizer: model.tokenizer,
+          settings: teacher.rollout,
+          samples: teacher.group,
+          stream: (readerId, sample) => [input.seed, 'rollout', state.round, readerId, sample],
+          progress: (fraction) => deps.progress(fraction, what),
+        }),
+      );
       return { rollouts: await writeRows(artifacts, 'rollouts', lists.flat().map(rolloutRow), madeBy(input)) };
     },
 
@@ -194,7 +202,8 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
         throw error;
       });
       metrics.kl_start = await divergence(input, batch);
-      const made: MadeBy = madeBy(input, { rollouts: batch.rollouts[0], scores: batch.scores[0] });
+      const sources = [...state.batches, batch].flatMap(({ rollouts, scores }) => [...rollouts, ...scores]);
+      const made: MadeBy = madeBy(input, Object.fromEntries(sources.map((ref, i) => [`${ref.kind} ${i + 1}`, ref])));
       const logs = [...state.logs, await writeRows(artifacts, 'log', logRows(at.round, metrics), made)];
       const isCheckpoint = at.round % teacher.checkpointEvery === 0 || at.round === teacher.rounds;
       if (!isCheckpoint)
@@ -213,6 +222,7 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     async finishTeacher({ input, state }): Promise<StageOutput> {
       const { model } = await learnerAt(input, state);
       const teacher = await saveModel(artifacts, model, madeBy(input));
+      await drop();
       const teacherLog = await mergeLogs(input, state.logs);
       const rows = await readRows(artifacts, 'log', [teacherLog]);
       const of = (metric: string): number[] => rows.filter((row) => row.metric === metric).map((row) => row.value);

@@ -42,6 +42,8 @@ async function decode(job: Job, model: LanguageModel, { prompts }: Batch): Promi
     maxTokens: CHECKED_TOKENS,
   });
   const lists = prompts.length * samples;
+  // Compiles what the timed turns run, as the peers do before theirs.
+  await decoder.generate({ ...request, maxTokens: listLength + 1 });
   return {
     check: { tokens: [...greedy.tokens], logprobs: [...greedy.logprobs] },
     figures: { drawing: drawMs(model.config.vocabularySize) * lists * listLength },

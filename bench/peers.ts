@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Environment, toolCacheFolder } from '../infra/environment.ts';
 import type { Say } from '../infra/say.ts';
@@ -49,12 +49,15 @@ async function python(env: Environment, say: Say): Promise<Installed> {
   const digest = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
   const folder = join(toolCacheFolder(env), 'peers', `python-${digest}`);
   const own = join(folder, 'bin', 'python');
-  if (!existsSync(own)) {
+  // Written last: an installation that was broken off has a Python and no packages.
+  const whole = join(folder, 'installed');
+  if (!existsSync(whole)) {
     say.line(`PyTorch and TRL are installed into ${folder} (some minutes, once)`);
     // A virtual environment holds its own path, so it is made in place and removed when something fails.
     await madeIn(folder, async () => {
-      await command('python3', ['-m', 'venv', folder]);
+      await command('python3', ['-m', 'venv', '--clear', folder]);
       await command(own, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+      writeFileSync(whole, '');
     });
   }
   return { command: own, env: noCaches };

@@ -1,5 +1,4 @@
 /** `newshound recommend`: one reader's signals, the queries that the student writes for them, and what those recall. */
-import { availableParallelism } from 'node:os';
 import { ArtifactMissing, ConfigError } from '../lib/errors.ts';
 import { openDataset } from '../lib/data/dataset.ts';
 import type { Reader, Split } from '../lib/data/rows.ts';
@@ -11,6 +10,7 @@ import type { Artifacts } from '../lib/store/artifacts.ts';
 import type { Ref } from '../lib/store/ref.ts';
 import { createDecoder } from '../lib/tensor/decoder.ts';
 import { loadLanguageModel } from '../lib/tensor/language-model.ts';
+import { threads } from '../workers/shared-deps.ts';
 import { fit } from './table.ts';
 
 export interface Question {
@@ -36,7 +36,7 @@ export async function recommend(artifacts: Artifacts, question: Question): Promi
   }
   const index = await openIndex(await artifacts.folder(outputs('index')), reader.split);
   const model = loadLanguageModel(await artifacts.folder(outputs('student')));
-  const decoder = createDecoder(model, { threads: availableParallelism() });
+  const decoder = createDecoder(model, { threads: threads(process.env) });
   try {
     const service = createRecallService({
       decoder,

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateBucketCommand, PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import { ServerStartFailed } from '../lib/errors.ts';
-import { type Bucket, isPreconditionFailed, storageError } from '../lib/store/s3.ts';
+import { type Bucket, putIfAbsent } from '../lib/store/s3.ts';
 import { waitUntilReady } from './keep-alive.ts';
 import { type Guard, type Launched, launch, logTail } from './processes.ts';
 
@@ -73,14 +73,14 @@ export async function ensureBucket({ s3, bucket }: Bucket): Promise<void> {
  * Throws StorageRefused for credentials that it does not take.
  */
 export async function verifyConditionalWrites({ s3, bucket }: Bucket): Promise<void> {
-  const key = 'probes/conditional-write';
   for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'probe', IfNoneMatch: '*' }));
-    } catch (error) {
-      if (isPreconditionFailed(error)) return;
-      throw storageError(error, key);
-    }
+    const isNew = await putIfAbsent(
+      { s3, bucket },
+      'probes/conditional-write',
+      () => ({ Body: 'probe' }),
+      'text/plain',
+    );
+    if (!isNew) return;
   }
   throw new ServerStartFailed(
     'S3',

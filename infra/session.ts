@@ -63,8 +63,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       pids: () => tracked.flatMap((kept) => kept.pid() ?? []),
       close: async () => {
         record = () => undefined;
-        await servers.stop();
-        letGo();
+        await servers.stop().finally(letGo);
       },
     };
   });

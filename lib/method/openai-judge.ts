@@ -45,6 +45,8 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
   });
   const pace = createRequestPace(options);
   let spent = 0;
+  /** Of questions under way, by key: a sharp policy writes one list many times. */
+  const answers = new Map<string, Promise<Judgement | null>>();
   /** Why the last question that got no answer got none. */
   let last: unknown = null;
 
@@ -93,16 +95,24 @@ export function createOpenAiJudge(options: OpenAiJudgeOptions): Judge {
     }
   };
 
-  const judgeOne = async (item: JudgeItem): Promise<Judgement | null> => {
-    if (item.queries.length === 0) return { coverage: 0, specificity: 0 };
-    const key = createHash('sha256')
-      .update(JSON.stringify([model, instruction, questionOf(item)]))
-      .digest('hex');
+  const answerTo = async (key: string, item: JudgeItem): Promise<Judgement | null> => {
     const known = await cache.get(key);
     if (known) return known;
     const judgement = await ask(item);
     if (judgement) await cache.set(key, judgement);
     return judgement;
+  };
+
+  const judgeOne = async (item: JudgeItem): Promise<Judgement | null> => {
+    if (item.queries.length === 0) return { coverage: 0, specificity: 0 };
+    const key = createHash('sha256')
+      .update(JSON.stringify([model, instruction, questionOf(item)]))
+      .digest('hex');
+    const underWay = answers.get(key);
+    if (underWay) return underWay;
+    const answer = answerTo(key, item).finally(() => answers.delete(key));
+    answers.set(key, answer);
+    return answer;
   };
 
   return {

@@ -35,10 +35,14 @@ export function modelFolder(name: string, modelsFolder: string): string {
   return existsSync(committed) ? committed : name;
 }
 
+/** Whose tokenizer reads signals in cleaning: all committed base models have the same. */
+export const TOKENIZER_OF = 'base-xs';
+
 /** Model names that a stage reads from folders. */
 function modelsOf({ stage, settings }: StageInput): string[] {
   if (stage === 'warmstart') return [settings.warmstart.teacher, settings.warmstart.student];
   if (stage === 'sweep') return settings.sweep.models;
+  if (stage === 'clean') return [TOKENIZER_OF];
   return [];
 }
 

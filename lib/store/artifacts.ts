@@ -17,7 +17,7 @@ import { ArtifactCorrupt, DataError, StorageRefused } from '../errors.ts';
 import { dropOldest, isWhole } from './artifact-cache.ts';
 import { artifactDigest, type Manifest, type ManifestFile, sha256, sortedFiles, thisMachine } from './manifest.ts';
 import type { Kind, MadeBy, Ref } from './ref.ts';
-import { type Bucket, isMissing, isPreconditionFailed, storageError } from './s3.ts';
+import { type Bucket, isMissing, putIfAbsent, storageError } from './s3.ts';
 
 export type FileContent = Uint8Array | { path: string };
 
@@ -73,29 +73,6 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
     throw new ArtifactCorrupt(key, problem, await step());
   };
 
-  const putOnce = async (
-    key: string,
-    body: Uint8Array | { path: string; bytes: number },
-    contentType: string,
-  ): Promise<boolean> => {
-    try {
-      await s3.send(
-        new PutObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Body: body instanceof Uint8Array ? body : createReadStream(body.path),
-          ContentLength: body instanceof Uint8Array ? body.length : body.bytes,
-          ContentType: contentType,
-          IfNoneMatch: '*',
-        }),
-      );
-      return true;
-    } catch (error) {
-      if (isPreconditionFailed(error)) return false;
-      throw storageError(error, key);
-    }
-  };
-
   const isThere = async (file: ManifestFile): Promise<boolean> => {
     try {
       const head = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: blobKey(file.sha256) }));
@@ -123,8 +100,9 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         // A refusal (it is there already) may close the connection under a body that is still being sent: EPIPE or ECONNRESET, no 412.
         if (await isThere(file)) return;
         try {
-          const body = content instanceof Uint8Array ? content : { path: content.path, bytes };
-          await putOnce(blobKey(digest), body, 'application/octet-stream');
+          const body = () => (content instanceof Uint8Array ? content : createReadStream(content.path));
+          const sent = () => ({ Body: body(), ContentLength: bytes });
+          await putIfAbsent({ s3, bucket }, blobKey(digest), sent, 'application/octet-stream');
         } catch (error) {
           if (!(await isThere(file))) throw error;
         }
@@ -133,7 +111,8 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         await Promise.all(names.slice(i, i + UPLOADS_AT_ONCE).map(upload));
       const digest = artifactDigest(kind, files);
       const manifest: Manifest = { kind, files: sortedFiles(files), madeBy, machine: thisMachine() };
-      await putOnce(manifestKey(digest), Buffer.from(JSON.stringify(manifest, null, 1)), 'application/json');
+      const body = JSON.stringify(manifest, null, 1);
+      await putIfAbsent({ s3, bucket }, manifestKey(digest), () => ({ Body: body }), 'application/json');
       return { kind, digest };
     },
 
@@ -232,7 +211,8 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
       }
     },
 
-    createDocument: (key, value) => putOnce(key, Buffer.from(JSON.stringify(value)), 'application/json'),
+    createDocument: (key, value) =>
+      putIfAbsent({ s3, bucket }, key, () => ({ Body: JSON.stringify(value) }), 'application/json'),
 
     async *list(prefix) {
       let token: string | undefined;

@@ -3,9 +3,9 @@
  * pointer is an object of its own, created with `If-None-Match: *` by whoever read version n - 1; none is ever overwritten, so what was
  * served when stays on record.
  */
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { PointerConflict } from '../errors.ts';
-import { type Bucket, isPreconditionFailed, storageError } from './s3.ts';
+import { type Bucket, putIfAbsent, storageError } from './s3.ts';
 
 /** The pointer whose value is the served model. */
 export const servingPointer = 'serving/current';
@@ -51,21 +51,9 @@ export async function swapPointer<T>(
 ): Promise<Pointer<T>> {
   const version = (expected?.version ?? 0) + 1;
   const key = keyOf(name, version);
-  try {
-    await s3.send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: JSON.stringify(value),
-        ContentType: 'application/json',
-        IfNoneMatch: '*',
-      }),
-    );
-    return { value, version };
-  } catch (error) {
-    if (isPreconditionFailed(error)) throw new PointerConflict(name, error);
-    throw storageError(error, key);
-  }
+  const body = (): { Body: string } => ({ Body: JSON.stringify(value) });
+  if (!(await putIfAbsent({ s3, bucket }, key, body, 'application/json'))) throw new PointerConflict(name);
+  return { value, version };
 }
 
 function keyOf(name: string, version: number): string {

@@ -1,5 +1,6 @@
 /** The bucket: a client made from the environment, and one place that turns S3's refusals into errors people can act on. */
-import { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PutObjectCommand, type PutObjectCommandInput, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { ArtifactMissing, ConfigError, DiskFull, StorageRefused, StorageUnreachable } from '../errors.ts';
 
 export interface Bucket {
@@ -44,12 +45,29 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
-/** True where a conditional write lost: the object exists. */
-export function isPreconditionFailed(error: unknown): boolean {
-  return (
-    error instanceof S3ServiceException &&
-    (error.$metadata.httpStatusCode === 412 || error.$metadata.httpStatusCode === 409)
-  );
+/** How often, and after which wait at first, a write is tried while S3 answers that another one of the same key is under way (409). */
+const CONFLICTS = { tries: 6, firstWaitMs: 100 };
+
+/** Writes an object that must not be there yet; false where it is. `body` is called for each try. Throws `storageError`s. */
+export async function putIfAbsent(
+  { s3, bucket }: Bucket,
+  key: string,
+  body: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>,
+  contentType: string,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const object = { Bucket: bucket, Key: key, ContentType: contentType, IfNoneMatch: '*', ...body() };
+      await s3.send(new PutObjectCommand(object));
+      return true;
+    } catch (error) {
+      const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+      if (status === 412) return false;
+      // The other write may fail yet: it does not say that the object is there.
+      if (status !== 409 || attempt === CONFLICTS.tries) throw storageError(error, key);
+      await delay(CONFLICTS.firstWaitMs * 2 ** (attempt - 1));
+    }
+  }
 }
 
 /** The error to raise for a failed request on `key`: typed where a person must act, else as it came (and may be retried). */

@@ -5,7 +5,7 @@
  */
 import { emitters } from './emit.ts';
 import { type Dtype, dtypeOf, sizeOf, type Tensor, type TensorData, topological } from './graph.ts';
-import type { Writer } from './onnx.ts';
+import { keyOfConstant, type Writer } from './onnx.ts';
 
 /** A value of the ONNX graph. */
 interface Value {
@@ -76,10 +76,7 @@ function sketch(outputs: readonly Tensor[]): { values: Values; results: Readonly
         isConstant: inputs.every((name) => values.get(name)?.isConstant),
       })),
     constant: (data, shape) =>
-      once(
-        data.length <= 64 ? JSON.stringify([dtypeOf(data), shape, Array.from(data, String)]) : `large ${known.size}`,
-        () => fixed(shape, dtypeOf(data), true),
-      ),
+      once(keyOfConstant(data, shape) ?? `large ${known.size}`, () => fixed(shape, dtypeOf(data), true)),
     ints: (numbers) => {
       const name = writer.constant(BigInt64Array.from(numbers, BigInt), [numbers.length]);
       vectors.set(name, numbers);

@@ -152,9 +152,7 @@ export function createWriter(dataFile?: DataFile): ModelWriter {
         writeNode(name, type, inputs, attributes, domain),
       ),
     constant: (data, shape) => {
-      const key =
-        data.length <= 64 ? JSON.stringify([dtypeOf(data), shape, Array.from(data, String)]) : `big ${counter}`;
-      return once(key, (name) => initializer(name, data, shape));
+      return once(keyOfConstant(data, shape) ?? `large ${counter}`, (name) => initializer(name, data, shape));
     },
     ints: (values) => writer.constant(BigInt64Array.from(values, BigInt), [values.length]),
   };
@@ -209,6 +207,11 @@ function forwardOutputs(
 
 /** Below this, numbers stay in the model: shapes and constants must be known where only the model is read. */
 const INLINE_BYTES = 1024;
+
+/** Small equal constants share it, and are written once: for the model, and for what `peakBytes` counts of it. Null: a large one. */
+export function keyOfConstant(data: TensorData, shape: readonly number[]): string | null {
+  return data.length <= 64 ? JSON.stringify([dtypeOf(data), shape, Array.from(data, String)]) : null;
+}
 
 function tensorProto(name: string, data: TensorData, shape: readonly number[], dataFile?: DataFile): TensorProto {
   if (data.length !== sizeOf(shape)) throw new RangeError(`${name} [${shape}] holds ${data.length} numbers`);

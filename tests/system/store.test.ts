@@ -111,6 +111,30 @@ describe('the artifact store on a real S3 server', () => {
     }
   });
 
+  it('does not take a write of the same key that is under way (409) for stored', async () => {
+    let conflicts = 0;
+    const { url, server } = await between((from, to) => {
+      if (from.method !== 'PUT' || conflicts-- <= 0) return false;
+      from.resume();
+      to.writeHead(409, { 'content-type': 'application/xml' });
+      to.end('<Error><Code>ConditionalRequestConflict</Code><Message>try again</Message></Error>');
+      return true;
+    });
+    const store = storeAt({ NEWSHOUND_S3_ENDPOINT: url });
+    try {
+      // The other one failed: this one is stored after all.
+      conflicts = 2;
+      const ref = await store.put('log', { a: Buffer.from(`conflict ${process.pid}`) }, made);
+      expect(await store.isStored(ref)).toBe(true);
+      expect(conflicts).toBeLessThanOrEqual(0);
+      conflicts = 100;
+      await expect(store.createDocument(`tests/conflict-${process.pid}.json`, {})).rejects.toThrow(/try again/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
   it('lets one of many who swap a pointer at once win, and tells the others', async () => {
     const { bucket } = storeAt();
     const name = 'tests/race';

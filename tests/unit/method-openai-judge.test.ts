@@ -237,6 +237,21 @@ describe('the OpenAI-compatible judge', () => {
     expect(atOnce()).toBe(3);
   });
 
+  it('pays once for a list that a batch holds twice', async () => {
+    const { url, questions } = await endpoint((question, response) => say(response, rubricFor(question)));
+    const twice = [item('keto', 'keto snacks'), item('keto', 'keto snacks')];
+    const [first, second] = await createOpenAiJudge(settings(url)).judge(twice);
+    expect(second).toEqual(first);
+    expect(questions).toHaveLength(1);
+  });
+
+  it('counts answers that are no rubric as spent', async () => {
+    const { url, questions } = await endpoint((_, response) => say(response, 'no JSON', 100));
+    const judge = createOpenAiJudge(settings(url, { concurrency: 1, tokenBudget: 150 }));
+    await expect(judge.judge([item('a', 'q'), item('b', 'q')])).rejects.toThrow('token budget of 150 is spent');
+    expect(questions).toHaveLength(2);
+  });
+
   it('spaces questions by the minute', async () => {
     const { url } = await endpoint((question, response) => say(response, rubricFor(question)));
     const before = performance.now();
