@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareArms, meanEstimate, srmP } from '../../lib/method/experiment.ts';
+import { compareArms, exceedsP, meanEstimate, srmP } from '../../lib/method/experiment.ts';
 import { benjaminiHochberg, holm } from '../../lib/method/multiple-tests.ts';
 import { welch, wilcoxon } from '../../lib/method/statistics.ts';
 import { assignArm, type ExperimentState, verdict, type VerdictSettings } from '../../lib/method/verdict.ts';
@@ -49,6 +49,13 @@ describe('statistics', () => {
         }
       }),
     );
+  });
+
+  it('so many or more of n are as unlikely as the binomial says', () => {
+    // SciPy: binom.sf(count - 1, n, share).
+    expect(exceedsP(3, 10, 0.1)).toBeCloseTo(0.0701908264, 10);
+    expect(exceedsP(10, 10, 0.5)).toBeCloseTo(2 ** -10, 12);
+    expect(exceedsP(0, 10, 0.5)).toBe(1);
   });
 
   it('the signed-rank test is exact for few pairs, and corrected for ties and zeros', () => {
@@ -152,6 +159,7 @@ describe('the verdict', () => {
 
   it('never promotes with a broken guardrail, a broken split, a small sample or an unfinished plan, and always says why', () => {
     let promoted = 0;
+    let fallen = 0;
     fc.assert(
       fc.property(
         fc.record({
@@ -176,10 +184,13 @@ describe('the verdict', () => {
         (any) => {
           const decided = verdict(any, settings);
           expect(decided.reasons.length).toBeGreaterThan(0);
+          const ctr = any.metrics['ctr']?.relative.mean ?? 0;
+          const fell = ctr < -settings.guardrails.ctrDrop && any.ctrAlwaysValidP < 0.05;
+          if (fell && decided.outcome === 'rollback') fallen++;
           if (decided.outcome !== 'promote') return;
           promoted++;
           const isBroken =
-            (any.errorRate > 0.02 && any.errorRateP < 0.05 / 7) || (any.p95Ms > 500 && any.p95P < 0.05 / 7);
+            fell || (any.errorRate > 0.02 && any.errorRateP < 0.05 / 7) || (any.p95Ms > 500 && any.p95P < 0.05 / 7);
           expect(any.finished && any.srmP >= 0.001 && !isBroken).toBe(true);
           expect(Math.min(any.readers.control, any.readers.treatment)).toBeGreaterThanOrEqual(200);
         },
@@ -187,5 +198,6 @@ describe('the verdict', () => {
       { numRuns: 2000 },
     );
     expect(promoted).toBeGreaterThan(0);
+    expect(fallen).toBeGreaterThan(0);
   });
 });
