@@ -108,7 +108,7 @@ function setting(word: string): Layer {
   if (layer.path[0] === 'seed')
     throw new ConfigError(`--set ${word}: a paper run has several seeds. Write --set paper.seeds=[1,2,3]`);
   if (layer.path.join('.') === 'source.worldSeed')
-    throw new ConfigError(`--set ${word}: a paper run has several worlds. Write --set paper.worlds=[2030,2031]`);
+    throw new ConfigError(`--set ${word}: a paper run has several worlds. Write --set paper.worlds=[2032,2033]`);
   return layer;
 }
 

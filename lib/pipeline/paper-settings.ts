@@ -7,7 +7,7 @@ const wholeNumbers = z
   .refine((values) => new Set(values).size === values.length, 'must not hold a number twice');
 
 export const paperSettings = z.strictObject({
-  worlds: wholeNumbers.default([2030, 2031]).describe('world: seeds of the generated worlds, none of a base model'),
+  worlds: wholeNumbers.default([2032, 2033]).describe('world: seeds of the generated worlds, none of a base model'),
   seeds: wholeNumbers.default([1, 2, 3]).describe('of everything that is trained and sampled, in each world'),
   arms: z.array(z.string()).default([]).describe('these arms of the pipeline only; none named: all'),
   hours: z

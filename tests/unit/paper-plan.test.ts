@@ -15,12 +15,12 @@ describe('the plan of a paper run', () => {
   it('of profile full fits into six hours: three seeds in two worlds, 2,000 test readers in each', () => {
     const plan = planned('full');
     expect(plan.lanes.map(({ world, seed }) => `${world} ${seed}`)).toEqual([
-      '2030 1',
-      '2031 1',
-      '2030 2',
-      '2031 2',
-      '2030 3',
-      '2031 3',
+      '2032 1',
+      '2033 1',
+      '2032 2',
+      '2033 2',
+      '2032 3',
+      '2033 3',
     ]);
     expect(plan.source.testReaders).toBe(2000);
     expect(plan.shrunk).toEqual([]);
@@ -43,7 +43,7 @@ describe('the plan of a paper run', () => {
       /paper\.seeds must not hold a number twice, as \[1,1\] does/,
     );
     expect(() => planned('tiny', 'paper.seeds=[]')).toThrow(/paper\.seeds must hold 1 at least, not \[\]/);
-    expect(() => planned('tiny', 'source.worldSeed=5')).toThrow(/Write --set paper\.worlds=\[2030,2031\]/);
+    expect(() => planned('tiny', 'source.worldSeed=5')).toThrow(/Write --set paper\.worlds=\[2032,2033\]/);
   });
 
   it('keeps fewer hours by leaving out seeds down to two, then readers, optional arms, and the second seed, and says so', () => {

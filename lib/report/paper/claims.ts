@@ -7,7 +7,7 @@
 const LEAST_PART = 1 / 4;
 
 /** Worlds whose test readers were looked at while anything was still changed: the pages before, and the one that settings are tried on. */
-export const exploredWorlds = [2026, 2027, 2028, 2029, 77];
+export const exploredWorlds = [2026, 2027, 2028, 2029, 2030, 2031, 77];
 
 /** A method's figure in an arm, times a weight (1 where none is given). */
 export interface Term {
@@ -72,6 +72,8 @@ export const paperClaims: readonly PaperClaim[] = [
   above('pinsage', 'PinSage', reported(0.271, 0.22)),
   above('hstu', 'HSTU', reported(0.271, 0.25)),
   above('popularity', 'popularity in hindsight, which knows what the other test readers click', notReported),
+  above('last_click', 'the article like the last click', notReported),
+  above('mean_signals', 'the mean of the signals', notReported),
   above('signals_as_queries', 'every signal as a query', notReported),
   above('key_phrases', "every signal's key phrase as a query", notReported),
   above('key_phrases_equal', "signals' key phrases at the teacher's number of queries", notReported),
