@@ -1,7 +1,8 @@
 /** The shape of a Llama or Qwen2 model: read from and written to the config.json of Hugging Face Transformers. */
 import { CheckpointError } from '../errors.ts';
+import type { RopeScaling, RotaryConfig } from './rotary.ts';
 
-export interface ModelConfig {
+export interface ModelConfig extends RotaryConfig {
   family: 'llama' | 'qwen2';
   /** Rows of the embedding table; a tokenizer may use fewer. */
   vocabularySize: number;
@@ -11,8 +12,6 @@ export interface ModelConfig {
   heads: number;
   /** A divisor of `heads`: each key-value head serves heads / keyValueHeads query heads. */
   keyValueHeads: number;
-  headDim: number;
-  ropeTheta: number;
   rmsEpsilon: number;
   /** The output layer is the embedding table. */
   tiedEmbeddings: boolean;
@@ -36,7 +35,7 @@ export function parseModelConfig(json: unknown, path: string): ModelConfig {
   }
   const number = (key: string, fallback?: number): number => {
     const value = source[key] ?? fallback;
-    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
+    if (isPositive(value)) return value;
     throw new CheckpointError({
       path,
       problem: `${key} must be a positive number, it is ${JSON.stringify(source[key])}`,
@@ -57,7 +56,7 @@ export function parseModelConfig(json: unknown, path: string): ModelConfig {
     heads,
     keyValueHeads: size('num_key_value_heads', heads),
     headDim: size('head_dim', Math.floor(size('hidden_size') / heads)),
-    ropeTheta: ropeTheta(source, path),
+    ...rope(source, path),
     rmsEpsilon: number('rms_norm_eps', 1e-6),
     tiedEmbeddings: flag(source, 'tie_word_embeddings', path),
     attentionBias: family === 'qwen2' || source.attention_bias === true,
@@ -75,6 +74,7 @@ export function modelConfigJson(
   more: Readonly<Record<string, unknown>> = {},
 ): Record<string, unknown> {
   const { family } = config;
+  const scaling = scalingJson(config.ropeScaling);
   return {
     architectures: [family === 'llama' ? 'LlamaForCausalLM' : 'Qwen2ForCausalLM'],
     model_type: family,
@@ -89,7 +89,9 @@ export function modelConfigJson(
     max_position_embeddings: config.maxPositions,
     rms_norm_eps: config.rmsEpsilon,
     rope_theta: config.ropeTheta,
-    rope_parameters: { rope_theta: config.ropeTheta, rope_type: 'default' },
+    rope_parameters: { rope_theta: config.ropeTheta, ...scaling },
+    // Of versions before 5.
+    ...(config.ropeScaling === undefined ? {} : { rope_scaling: scaling }),
     tie_word_embeddings: config.tiedEmbeddings,
     ...(family === 'llama'
       ? { attention_bias: config.attentionBias, mlp_bias: config.mlpBias === true }
@@ -141,7 +143,7 @@ export function adapterNames(projection: string): { a: string; b: string } {
 }
 
 /** Transformers 5 writes rope_parameters, earlier versions rope_theta and, for scaled positions, rope_scaling. */
-function ropeTheta(source: Record<string, unknown>, path: string): number {
+function rope(source: Record<string, unknown>, path: string): Pick<RotaryConfig, 'ropeTheta' | 'ropeScaling'> {
   const [parameters, scaling] = ['rope_parameters', 'rope_scaling'].map((key) => {
     const rope = source[key] ?? {};
     if (typeof rope !== 'object' || Array.isArray(rope))
@@ -151,22 +153,59 @@ function ropeTheta(source: Record<string, unknown>, path: string): number {
   for (const [kind, rope] of Object.entries(parameters))
     if (typeof rope === 'object' && rope !== null)
       throw unsupported(path, `rope_parameters by kind of layer (${kind})`, 'Take a model with one set for all layers');
-  for (const rope of [parameters, scaling]) {
-    const type = rope.rope_type ?? rope.type ?? 'default';
-    if (type !== 'default')
-      throw unsupported(
-        path,
-        `rope type ${JSON.stringify(type)}`,
-        'Take a model with plain rotary embeddings (rope type "default")',
-      );
-  }
+  const scalings = [scaling, parameters].flatMap((one) => scalingOf(one, path) ?? []);
   for (const where of [source, parameters]) {
     const share = where.partial_rotary_factor ?? 1;
     if (share !== 1) throw unsupported(path, `partial_rotary_factor ${JSON.stringify(share)}`);
   }
   const theta = parameters.rope_theta ?? scaling.rope_theta ?? source.rope_theta ?? 10000;
-  if (typeof theta === 'number' && theta > 0 && Number.isFinite(theta)) return theta;
-  throw new CheckpointError({ path, problem: `rope_theta must be a positive number, it is ${JSON.stringify(theta)}` });
+  if (!isPositive(theta))
+    throw new CheckpointError({
+      path,
+      problem: `rope_theta must be a positive number, it is ${JSON.stringify(theta)}`,
+    });
+  return { ropeTheta: theta, ...(scalings.length === 0 ? {} : { ropeScaling: scalings[0] }) };
+}
+
+/** Null for plain positions. */
+function scalingOf(source: Record<string, unknown>, path: string): RopeScaling | null {
+  const type = source.rope_type ?? source.type ?? 'default';
+  const number = (key: string): number => {
+    const value = source[key];
+    if (isPositive(value)) return value;
+    const problem = `${key} of rope type ${JSON.stringify(type)} must be a positive number, it is ${JSON.stringify(value)}`;
+    throw new CheckpointError({ path, problem });
+  };
+  if (type === 'default') return null;
+  if (type === 'linear') return { type, factor: number('factor') };
+  if (type !== 'llama3')
+    throw unsupported(path, `rope type ${JSON.stringify(type)}`, 'Take a model with one of: default, linear, llama3');
+  const scaling = {
+    type,
+    factor: number('factor'),
+    lowFrequencyFactor: number('low_freq_factor'),
+    highFrequencyFactor: number('high_freq_factor'),
+    originalPositions: number('original_max_position_embeddings'),
+  } as const;
+  if (scaling.lowFrequencyFactor >= scaling.highFrequencyFactor)
+    throw new CheckpointError({ path, problem: 'low_freq_factor must be less than high_freq_factor' });
+  return scaling;
+}
+
+function scalingJson(scaling: RopeScaling | undefined): Record<string, unknown> {
+  if (scaling === undefined) return { rope_type: 'default' };
+  if (scaling.type === 'linear') return { rope_type: 'linear', factor: scaling.factor };
+  return {
+    rope_type: 'llama3',
+    factor: scaling.factor,
+    low_freq_factor: scaling.lowFrequencyFactor,
+    high_freq_factor: scaling.highFrequencyFactor,
+    original_max_position_embeddings: scaling.originalPositions,
+  };
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && Number.isFinite(value);
 }
 
 function flag(source: Record<string, unknown>, key: string, path: string): boolean {

@@ -8,6 +8,7 @@ import { adapterNames, type ModelConfig, parameterShapes } from './language-mode
 import { add, attend, checkpoint, gather, matmul, mul, reshape, rmsNorm, rotary, silu, transpose } from './ops.ts';
 import type { Parameter, Parameters } from './parameters.ts';
 import { Random } from '../random.ts';
+import { rotaryFrequencies } from './rotary.ts';
 
 /**
  * Attention of one layer: queries [batch, time, heads · headDim], keys and values [batch, time, keyValueHeads · headDim], queries and
@@ -98,14 +99,12 @@ export function groupedAttention(
   ]);
 }
 
-/** cos and sin of position · θ^(-2i/headDim): constants [positions, headDim / 2], rounded to float32 where Transformers rounds. */
+/** cos and sin of position · frequency: constants [positions, headDim / 2], rounded to float32 where Transformers rounds. */
 export function rotaryTables(config: ModelConfig, positions: number): { cosine: Tensor; sine: Tensor } {
   const half = config.headDim / 2;
   const angles = new Float32Array(positions * half);
-  for (let i = 0; i < half; i++) {
-    const frequency = Math.fround(1 / Math.fround(config.ropeTheta ** ((2 * i) / config.headDim)));
+  for (const [i, frequency] of rotaryFrequencies(config).entries())
     for (let position = 0; position < positions; position++) angles[position * half + i] = position * frequency;
-  }
   const table = (of: (angle: number) => number): Tensor => constant(angles.map(of), [positions, half]);
   return { cosine: table(Math.cos), sine: table(Math.sin) };
 }

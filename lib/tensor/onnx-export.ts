@@ -9,6 +9,7 @@ import { sizeOf } from './graph.ts';
 import type { LanguageModel } from './language-model.ts';
 import { type ModelConfig, parameterShapes } from './language-model-config.ts';
 import { createWriter, type DataFile, type ModelWriter, type SymbolicPort } from './onnx.ts';
+import { rotaryFrequencies } from './rotary.ts';
 
 /** With room for the graph below protobuf's 2 GB. */
 const LARGEST_FILE = 1.9e9;
@@ -129,13 +130,13 @@ function lengthsOf(writer: ModelWriter): Lengths {
 }
 
 /** Splits rows [batch · sequence, heads · headDim] into [batch, heads, sequence, headDim], and turns those by their positions. */
-function headRotation(writer: ModelWriter, { headDim, ropeTheta }: ModelConfig) {
+function headRotation(writer: ModelWriter, config: ModelConfig) {
+  const { headDim } = config;
   const half = headDim / 2;
-  const frequencies = Float32Array.from({ length: half }, (_, i) => 1 / Math.fround(ropeTheta ** ((2 * i) / headDim)));
   const positions = writer.node('Cast', ['position_ids'], { to: onnxTypes.float32 });
   const angles = writer.node('Mul', [
     writer.node('Unsqueeze', [positions, writer.ints([1, 3])]),
-    writer.constant(frequencies, [half]),
+    writer.constant(rotaryFrequencies(config), [half]),
   ]);
   const [cosine, sine] = ['Cos', 'Sin'].map((of) => writer.node(of, [angles]));
   const part = (x: string, start: number): string =>

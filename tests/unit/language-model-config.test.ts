@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../lib/errors.ts';
+import { rotaryFrequencies } from '../../lib/tensor/rotary.ts';
 import { modelConfigJson, parameterShapes, parseModelConfig } from '../../lib/tensor/language-model-config.ts';
 
 const llama = {
@@ -12,6 +13,13 @@ const llama = {
 };
 const parse = (more: object): ReturnType<typeof parseModelConfig> =>
   parseModelConfig({ ...llama, ...more }, 'config.json');
+
+const llama3 = {
+  factor: 8,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 8192,
+};
 
 describe('a config.json', () => {
   it('of few words has the defaults of Transformers', () => {
@@ -48,6 +56,8 @@ describe('a config.json', () => {
     ['with biases on attention', { attention_bias: true }],
     ['with biases everywhere', { attention_bias: true, mlp_bias: true }],
     ['with tied embeddings', { tie_word_embeddings: true }],
+    ['with longer positions', { rope_scaling: { type: 'linear', factor: 2 } }],
+    ['with longer positions of Llama 3.1', { rope_scaling: { rope_type: 'llama3', ...llama3 } }],
     ['of Qwen2', { model_type: 'qwen2', layer_types: ['full_attention', 'full_attention'], use_sliding_window: false }],
   ])('is written as it was read: %s', (_, more) => {
     const config = parse(more);
@@ -66,10 +76,54 @@ describe('a config.json', () => {
     expect(biases({ mlp_bias: true })).toEqual(feedForward);
   });
 
-  it.each(['linear', 'dynamic', 'yarn', 'longrope', 'llama3'])(
+  it('tells how rotary positions are scaled, however it is written', () => {
+    const linear = { type: 'linear', factor: 4 };
+    expect(parse({ rope_theta: 1e4, rope_scaling: { type: 'linear', factor: 4 } }).ropeScaling).toEqual(linear);
+    expect(parse({ rope_parameters: { rope_type: 'linear', factor: 4 } }).ropeScaling).toEqual(linear);
+    expect(parse({ rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...llama3 } }).ropeScaling).toEqual({
+      type: 'llama3',
+      factor: 8,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalPositions: 8192,
+    });
+  });
+
+  it('gives the frequencies of Transformers', () => {
+    const scaled = parse({ head_dim: 64, rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...llama3 } });
+    // transformers/modeling_rope_utils.py, _compute_llama3_parameters, in float32: short waves, the ones between, long waves.
+    const known: [number, number][] = [
+      [0, 1],
+      [14, 0.0032114461064338684],
+      [15, 0.0013718936825171113],
+      [16, 0.0005248460220173001],
+      [17, 0.0001785077911335975],
+      [18, 7.784655463183299e-5],
+      [31, 3.767322880321444e-7],
+    ];
+    const frequencies = rotaryFrequencies(scaled);
+    for (const [i, frequency] of known) expect(Math.abs(frequencies[i] / frequency - 1), `${i}`).toBeLessThan(1e-6);
+
+    const plain = rotaryFrequencies({ headDim: 64, ropeTheta: 1e4 });
+    const linear = rotaryFrequencies({ headDim: 64, ropeTheta: 1e4, ropeScaling: { type: 'linear', factor: 4 } });
+    expect(linear).toEqual(plain.map((frequency) => frequency / 4));
+  });
+
+  it.each([
+    [{ rope_type: 'linear' }, 'factor of rope type "linear" must be a positive number, it is undefined'],
+    [
+      { rope_type: 'llama3', ...llama3, low_freq_factor: '1' },
+      'low_freq_factor of rope type "llama3" must be a positive',
+    ],
+    [{ rope_type: 'llama3', ...llama3, high_freq_factor: 1 }, 'low_freq_factor must be less than high_freq_factor'],
+  ])('refuses scaling that says too little or contradicts itself: %j', (scaling, message) => {
+    expect(() => parse({ rope_scaling: scaling })).toThrow(message);
+  });
+
+  it.each(['dynamic', 'yarn', 'longrope'])(
     'with rotary positions scaled by %s is refused, however it is written',
     (type) => {
-      const message = `config.json: rope type "${type}" is not supported. Take a model with plain rotary embeddings (rope type "default")`;
+      const message = `config.json: rope type "${type}" is not supported. Take a model with one of: default, linear, llama3`;
       expect(() => parse({ rope_theta: 1e4, rope_scaling: { type, factor: 2 } })).toThrow(message);
       expect(() => parse({ rope_parameters: { rope_theta: 1e4, rope_type: type, factor: 2 } })).toThrow(message);
     },

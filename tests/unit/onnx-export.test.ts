@@ -15,18 +15,26 @@ import { exportPorts, writeOnnxModel } from '../../lib/tensor/onnx-export.ts';
 type Model = Pick<LanguageModel, 'config' | 'parameters'>;
 
 const folder = `${import.meta.dirname}/../oracle/data/models`;
+const stretched = {
+  rope_type: 'llama3',
+  factor: 8,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 64,
+};
 const models: [string, Model][] = [
   ...['llama', 'llama-untied', 'qwen2', 'qwen2-padded'].map((name): [string, Model] => [
     name,
     loadLanguageModel(join(folder, name)),
   ]),
   ['llama with biases everywhere and wide heads', biased()],
+  ['llama with longer positions', biased({ rope_scaling: stretched })],
 ];
 
 const random = new Random('onnx export test');
 const tokens = (length: number): number[] => Array.from({ length }, () => random.integer(500));
 
-function biased(): Model {
+function biased(more: object = {}): Model {
   const source = {
     model_type: 'llama',
     vocab_size: 512,
@@ -39,6 +47,7 @@ function biased(): Model {
     attention_bias: true,
     mlp_bias: true,
     rope_theta: 5e5,
+    ...more,
   };
   const config = parseModelConfig(source, 'config.json');
   const parameters = initialParameters(config, 7);
