@@ -39,6 +39,11 @@ interface Held {
   take: (step: number) => Promise<Figures>;
 }
 
+async function release({ decoder, learner }: Pick<Held, 'decoder' | 'learner'>): Promise<void> {
+  await decoder?.release();
+  await learner.release();
+}
+
 type Open = (input: StageInput) => Promise<Omit<Held, 'key' | 'step'>>;
 
 export function createStudentActivities(deps: Deps): StudentActivities {
@@ -53,19 +58,18 @@ export function createStudentActivities(deps: Deps): StudentActivities {
     await drop();
     const stored = state && (await loadLearner(artifacts, state.learner));
     const opened: Held = { key, step, ...(await open(input)) };
-    held = opened;
     try {
       if (stored) await opened.learner.load(stored);
     } catch (error) {
-      await drop();
+      await release(opened);
       throw error;
     }
+    held = opened;
     return opened;
   };
 
   const drop = async (): Promise<void> => {
-    await held?.decoder?.release();
-    await held?.learner.release();
+    if (held) await release(held);
     held = null;
   };
 

@@ -51,7 +51,6 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
     const learner = await createPolicyLearner(model, learnerSettings(input, threads));
     const decoder = createDecoder(model, { threads });
     const rebuilt: Held = { key, round: state.round - state.batches.length, model, learner, decoder };
-    held = rebuilt;
     try {
       await learner.load(stored);
       for (const [i, batch] of state.batches.entries()) {
@@ -59,15 +58,15 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
         await applyBatch(input, rebuilt, batch);
       }
     } catch (error) {
-      await drop();
+      await release(rebuilt);
       throw error;
     }
+    held = rebuilt;
     return rebuilt;
   };
 
   const drop = async (): Promise<void> => {
-    await held?.decoder.release();
-    await held?.learner.release();
+    if (held) await release(held);
     held = null;
   };
 
@@ -202,12 +201,12 @@ export function createTeacherActivities(deps: Deps): TeacherActivities {
         throw error;
       });
       metrics.kl_start = await divergence(input, batch);
-      const sources = [...state.batches, batch].flatMap(({ rollouts, scores }) => [...rollouts, ...scores]);
-      const made: MadeBy = madeBy(input, Object.fromEntries(sources.map((ref, i) => [`${ref.kind} ${i + 1}`, ref])));
-      const logs = [...state.logs, await writeRows(artifacts, 'log', logRows(at.round, metrics), made)];
+      const log = await writeRows(artifacts, 'log', logRows(at.round, metrics), madeOf(input, [batch]));
+      const logs = [...state.logs, log];
       const isCheckpoint = at.round % teacher.checkpointEvery === 0 || at.round === teacher.rounds;
       if (!isCheckpoint)
         return { state: { ...state, round: at.round, batches: [...state.batches, batch], logs }, metrics };
+      const made = madeOf(input, [...state.batches, batch]);
       const checkpoint = await saveLearner(artifacts, at.learner.state(), made);
       return { state: { round: at.round, checkpoint, batches: [], logs: [await mergeLogs(input, logs)] }, metrics };
     },
@@ -305,6 +304,17 @@ function learnerSettings(
 }
 
 /** The artifacts of a batch, as an operator finds them in the store. */
+async function release({ decoder, learner }: Held): Promise<void> {
+  await decoder.release();
+  await learner.release();
+}
+
+/** Named are rollouts and scores of every shard: what is kept keeps what it was made from. */
+function madeOf(input: StageInput, batches: readonly Batch[]): MadeBy {
+  const sources = batches.flatMap(({ rollouts, scores }) => [...rollouts, ...scores]);
+  return madeBy(input, Object.fromEntries(sources.map((ref, i) => [`${ref.kind} ${i + 1}`, ref])));
+}
+
 function namesOf({ rollouts, scores }: Batch): string {
   return [...rollouts, ...scores].map(({ kind, digest }) => `${kind} ${digest}`).join(', ');
 }

@@ -38,6 +38,7 @@ export async function serve(prepare: (folder: string, job: Job) => Promise<Prepa
 /** Of this process alone: on Linux ru_maxrss begins with what the parent had when it forked. */
 function peakBytes(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
-  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return Number(kib) * 1024;
+  const found = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  if (found === null) throw new Error('/proc/self/status has no VmHWM');
+  return Number(found[1]) * 1024;
 }

@@ -74,12 +74,7 @@ export async function ensureBucket({ s3, bucket }: Bucket): Promise<void> {
  */
 export async function verifyConditionalWrites({ s3, bucket }: Bucket): Promise<void> {
   for (let attempt = 0; attempt < 2; attempt++) {
-    const isNew = await putIfAbsent(
-      { s3, bucket },
-      'probes/conditional-write',
-      () => ({ Body: 'probe' }),
-      'text/plain',
-    );
+    const isNew = await putIfAbsent({ s3, bucket }, 'probes/conditional-write', 'probe', 'text/plain');
     if (!isNew) return;
   }
   throw new ServerStartFailed(

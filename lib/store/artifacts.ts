@@ -100,9 +100,8 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         // A refusal (it is there already) may close the connection under a body that is still being sent: EPIPE or ECONNRESET, no 412.
         if (await isThere(file)) return;
         try {
-          const body = () => (content instanceof Uint8Array ? content : createReadStream(content.path));
-          const sent = () => ({ Body: body(), ContentLength: bytes });
-          await putIfAbsent({ s3, bucket }, blobKey(digest), sent, 'application/octet-stream');
+          const body = content instanceof Uint8Array ? content : { path: content.path, bytes };
+          await putIfAbsent({ s3, bucket }, blobKey(digest), body, 'application/octet-stream');
         } catch (error) {
           if (!(await isThere(file))) throw error;
         }
@@ -111,8 +110,7 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
         await Promise.all(names.slice(i, i + UPLOADS_AT_ONCE).map(upload));
       const digest = artifactDigest(kind, files);
       const manifest: Manifest = { kind, files: sortedFiles(files), madeBy, machine: thisMachine() };
-      const body = JSON.stringify(manifest, null, 1);
-      await putIfAbsent({ s3, bucket }, manifestKey(digest), () => ({ Body: body }), 'application/json');
+      await putIfAbsent({ s3, bucket }, manifestKey(digest), JSON.stringify(manifest, null, 1), 'application/json');
       return { kind, digest };
     },
 
@@ -211,8 +209,7 @@ export function createArtifacts({ s3, bucket, cacheFolder }: Bucket & { cacheFol
       }
     },
 
-    createDocument: (key, value) =>
-      putIfAbsent({ s3, bucket }, key, () => ({ Body: JSON.stringify(value) }), 'application/json'),
+    createDocument: (key, value) => putIfAbsent({ s3, bucket }, key, JSON.stringify(value), 'application/json'),
 
     async *list(prefix) {
       let token: string | undefined;

@@ -51,8 +51,8 @@ export async function swapPointer<T>(
 ): Promise<Pointer<T>> {
   const version = (expected?.version ?? 0) + 1;
   const key = keyOf(name, version);
-  const body = (): { Body: string } => ({ Body: JSON.stringify(value) });
-  if (!(await putIfAbsent({ s3, bucket }, key, body, 'application/json'))) throw new PointerConflict(name);
+  const isOurs = await putIfAbsent({ s3, bucket }, key, JSON.stringify(value), 'application/json');
+  if (!isOurs) throw new PointerConflict(name);
   return { value, version };
 }
 

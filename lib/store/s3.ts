@@ -1,6 +1,7 @@
 /** The bucket: a client made from the environment, and one place that turns S3's refusals into errors people can act on. */
+import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PutObjectCommand, type PutObjectCommandInput, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { ArtifactMissing, ConfigError, DiskFull, StorageRefused, StorageUnreachable } from '../errors.ts';
 
 export interface Bucket {
@@ -48,16 +49,20 @@ export function isMissing(error: unknown): boolean {
 /** How often, and after which wait at first, a write is tried while S3 answers that another one of the same key is under way (409). */
 const CONFLICTS = { tries: 6, firstWaitMs: 100 };
 
-/** Writes an object that must not be there yet; false where it is. `body` is called for each try. Throws `storageError`s. */
+/** Writes an object that must not be there yet, of these bytes or of a file's; false where it is. Throws `storageError`s. */
 export async function putIfAbsent(
   { s3, bucket }: Bucket,
   key: string,
-  body: () => Pick<PutObjectCommandInput, 'Body' | 'ContentLength'>,
+  body: string | Uint8Array | { path: string; bytes: number },
   contentType: string,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const object = { Bucket: bucket, Key: key, ContentType: contentType, IfNoneMatch: '*', ...body() };
+      const content =
+        typeof body === 'string' || body instanceof Uint8Array
+          ? { Body: body }
+          : { Body: createReadStream(body.path), ContentLength: body.bytes };
+      const object = { Bucket: bucket, Key: key, ContentType: contentType, IfNoneMatch: '*', ...content };
       await s3.send(new PutObjectCommand(object));
       return true;
     } catch (error) {

@@ -1,4 +1,5 @@
 /** The shape of a Llama or Qwen2 model: read from and written to the config.json of Hugging Face Transformers. */
+import { isDeepStrictEqual } from 'node:util';
 import { CheckpointError } from '../errors.ts';
 import type { RopeScaling, RotaryConfig } from './rotary.ts';
 
@@ -153,7 +154,9 @@ function rope(source: Record<string, unknown>, path: string): Pick<RotaryConfig,
   for (const [kind, rope] of Object.entries(parameters))
     if (typeof rope === 'object' && rope !== null)
       throw unsupported(path, `rope_parameters by kind of layer (${kind})`, 'Take a model with one set for all layers');
-  const scalings = [scaling, parameters].flatMap((one) => scalingOf(one, path) ?? []);
+  const [ropeScaling, other] = [parameters, scaling].flatMap((one) => scalingOf(one, path) ?? []);
+  if (other !== undefined && !isDeepStrictEqual(ropeScaling, other))
+    throw new CheckpointError({ path, problem: 'rope_parameters and rope_scaling contradict each other' });
   for (const where of [source, parameters]) {
     const share = where.partial_rotary_factor ?? 1;
     if (share !== 1) throw unsupported(path, `partial_rotary_factor ${JSON.stringify(share)}`);
@@ -164,7 +167,7 @@ function rope(source: Record<string, unknown>, path: string): Pick<RotaryConfig,
       path,
       problem: `rope_theta must be a positive number, it is ${JSON.stringify(theta)}`,
     });
-  return { ropeTheta: theta, ...(scalings.length === 0 ? {} : { ropeScaling: scalings[0] }) };
+  return { ropeTheta: theta, ...(ropeScaling === undefined ? {} : { ropeScaling }) };
 }
 
 /** Null for plain positions. */

@@ -151,9 +151,8 @@ export function createWriter(dataFile?: DataFile): ModelWriter {
       once(JSON.stringify([domain, type, inputs, attributes]), (name) =>
         writeNode(name, type, inputs, attributes, domain),
       ),
-    constant: (data, shape) => {
-      return once(keyOfConstant(data, shape) ?? `large ${counter}`, (name) => initializer(name, data, shape));
-    },
+    constant: (data, shape) =>
+      once(keyOfConstant(data, shape) ?? `large ${counter}`, (name) => initializer(name, data, shape)),
     ints: (values) => writer.constant(BigInt64Array.from(values, BigInt), [values.length]),
   };
   return {

@@ -89,9 +89,9 @@ describe('a config.json', () => {
     });
   });
 
-  it('gives the frequencies of Transformers', () => {
+  it('gives frequencies by the formula of Transformers', () => {
     const scaled = parse({ head_dim: 64, rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...llama3 } });
-    // transformers/modeling_rope_utils.py, _compute_llama3_parameters, in float32: short waves, the ones between, long waves.
+    // By the formula of transformers' _compute_llama3_parameters in NumPy's float32: short waves, the ones between, long waves.
     const known: [number, number][] = [
       [0, 1],
       [14, 0.0032114461064338684],
@@ -110,6 +110,7 @@ describe('a config.json', () => {
   });
 
   it.each([
+    [{ rope_type: 'linear', factor: 3 }, 'rope_parameters and rope_scaling contradict each other'],
     [{ rope_type: 'linear' }, 'factor of rope type "linear" must be a positive number, it is undefined'],
     [
       { rope_type: 'llama3', ...llama3, low_freq_factor: '1' },
@@ -117,7 +118,8 @@ describe('a config.json', () => {
     ],
     [{ rope_type: 'llama3', ...llama3, high_freq_factor: 1 }, 'low_freq_factor must be less than high_freq_factor'],
   ])('refuses scaling that says too little or contradicts itself: %j', (scaling, message) => {
-    expect(() => parse({ rope_scaling: scaling })).toThrow(message);
+    const rope_parameters = { rope_type: 'linear', factor: 2 };
+    expect(() => parse({ rope_parameters, rope_scaling: scaling })).toThrow(message);
   });
 
   it.each(['dynamic', 'yarn', 'longrope'])(

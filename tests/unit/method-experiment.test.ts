@@ -52,7 +52,7 @@ describe('statistics', () => {
   });
 
   it('so many or more of n are as unlikely as the binomial says', () => {
-    // SciPy: binom.sf(count - 1, n, share).
+    // 1 - Σ_{k<3} C(10, k) .1^k .9^(10-k), and so on.
     expect(exceedsP(3, 10, 0.1)).toBeCloseTo(0.0701908264, 10);
     expect(exceedsP(10, 10, 0.5)).toBeCloseTo(2 ** -10, 12);
     expect(exceedsP(0, 10, 0.5)).toBe(1);

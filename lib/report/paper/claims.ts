@@ -72,7 +72,7 @@ export const paperClaims: readonly PaperClaim[] = [
   above('pinsage', 'PinSage', reported(0.271, 0.22)),
   above('hstu', 'HSTU', reported(0.271, 0.25)),
   above('popularity', 'popularity in hindsight, which knows what the other test readers click', notReported),
-  above('last_click', 'the article like the last click', notReported),
+  above('last_click', 'the articles like the last click', notReported),
   above('mean_signals', 'the mean of the signals', notReported),
   above('signals_as_queries', 'every signal as a query', notReported),
   above('key_phrases', "every signal's key phrase as a query", notReported),
